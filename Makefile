@@ -1,0 +1,19 @@
+# The project's words. Each works alone on a clean clone of a Debian 12 machine; what is missing is installed first.
+.PHONY: help demo test build package fuzz bench format clean
+help:
+	@echo "make demo      gateway on port 8000 in front of three live services, with lines to try"
+	@echo "make test      tidy, unit and black-box tests (SANITIZE=1: also the unit tests under ASan and UBSan)"
+	@echo "make build     the optimised program: build/cardea"
+	@echo "make package   a .deb with a systemd unit"
+	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (60) each"
+	@echo "make bench     the micro-benchmarks"
+	@echo "make format    clang-format over src/"
+	@echo "make clean     removes every build directory"
+demo:    ; @scripts/demo
+test:    ; @scripts/test
+build:   ; @scripts/build cardea
+package: ; @scripts/package
+fuzz:    ; @scripts/fuzz
+bench:   ; @scripts/bench
+format:  ; @scripts/install-dependencies develop && find src \( -name '*.h' -o -name '*.cpp' \) -print0 | xargs -0 clang-format-19 -i
+clean:   ; @rm -rf build build-asan build-fuzz build-bench

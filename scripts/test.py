@@ -1,0 +1,125 @@
+"""Builds and runs every test, and ends with one line of counts. Called by `make test` (scripts/test).
+
+Stages: tidy, unit tests of the optimised build, unit tests under ASan and UBSan (when CI or SANITIZE is set),
+black-box tests against build/cardea, and the lines of the demo. A stage that cannot run counts as one failure."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
+os.environ.pop("MAKEFLAGS", None)  # of the make that called us: no business of ninja's and cmake's
+
+
+class Counts:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed=0, failed=0, skipped=0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+
+def stage(title):
+    print(f"== {title}", flush=True)
+    return time.monotonic()
+
+
+def done(title, start):
+    print(f"== {title}: {time.monotonic() - start:.0f} s", flush=True)
+
+
+def counted(title, command, counts):
+    """A program that ends with a line of counts itself."""
+    start = stage(title)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace")
+    last = None
+    for line in process.stdout:
+        found = COUNTS.match(line.strip())
+        if found:
+            last = [int(number) for number in found.groups()]
+            line = f"{title}: {line}"
+        print(line, end="", flush=True)
+    code = process.wait()
+    if last is None:
+        print(f"{title}: ended with {code} and no line of counts")
+        counts.add(failed=1)
+    else:
+        counts.add(*last)
+        if code != 0 and last[1] == 0:
+            print(f"{title}: ended with {code}")
+            counts.add(failed=1)
+    done(title, start)
+
+
+def unit_tests(directory, counts):
+    """ctest runs one binary per folder; each leaves its GoogleTest results as JSON, from which single tests are counted."""
+    listed = json.loads(subprocess.run(["ctest", "--show-only=json-v1"], cwd=ROOT / directory, check=True,
+                                       capture_output=True, text=True).stdout)
+    binaries = [pathlib.Path(test["command"][0]).name for test in listed["tests"]]
+    results = ROOT / directory / "results"
+    results.mkdir(exist_ok=True)
+    for old in results.glob("*.json"):
+        old.unlink()
+    environment = dict(os.environ, GTEST_OUTPUT=f"json:{results}/", GTEST_BRIEF="1",
+                       UBSAN_OPTIONS="print_stacktrace=1", ASAN_OPTIONS="detect_stack_use_after_return=1")
+    subprocess.run(["ctest", "--output-on-failure", "--timeout", "900", "-j", os.environ.get("JOBS", str(os.cpu_count() or 1))],
+                   cwd=ROOT / directory, env=environment, check=False)
+    for binary in binaries:
+        path = results / f"{binary}.json"
+        if not path.exists():
+            print(f"{binary}: died before its results")
+            counts.add(failed=1)
+            continue
+        for suite in json.loads(path.read_text(errors="replace"))["testsuites"]:
+            for test in suite["testsuite"]:
+                if test.get("status") == "NOTRUN":
+                    continue
+                if "failures" in test:
+                    counts.add(failed=1)
+                    print(f"failed: {binary} {suite['name']}.{test['name']}")
+                elif test.get("result") == "SKIPPED":
+                    counts.add(skipped=1)
+                else:
+                    counts.add(passed=1)
+
+
+def built(kind, counts):
+    start = stage(f"build ({kind})")
+    command = ["scripts/build"] + (["--kind", kind] if kind != "optimised" else [])
+    finished = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if finished.returncode != 0:
+        print(finished.stdout)
+        counts.add(failed=1)
+    done(f"build ({kind})", start)
+    return finished.returncode == 0
+
+
+def main():
+    counts = Counts()
+    counted("tidy", [sys.executable, "scripts/tidy.py"], counts)
+    if built("optimised", counts):
+        start = stage("unit tests")
+        unit_tests("build", counts)
+        done("unit tests", start)
+        if (ROOT / "tests/blackbox/run.py").exists():
+            counted("black-box tests", [sys.executable, "tests/blackbox/run.py"], counts)
+        if (ROOT / "src/main.cpp").exists():
+            counted("demo", ["scripts/demo", "--check"], counts)
+    if os.environ.get("CI") or os.environ.get("SANITIZE") == "1":
+        if built("asan", counts):
+            start = stage("unit tests, sanitized")
+            unit_tests("build-asan", counts)
+            done("unit tests, sanitized", start)
+    print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")
+    return 1 if counts.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+// Settings: what one process runs with, typed and checked; plain data. command/settings fills it from kong.conf's
+// names, the environment and the command line; the gateway, the admin listener and the loops read it. Fixed after
+// start-up. A number of 0 means "no limit" where the comment says so, and nowhere else.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/version.h"
+#include "net/address.h"
+#include "observe/level.h"
+
+namespace gateway {
+
+// One address of proxy_listen, admin_listen or status_listen.
+struct ListenAddress {
+    net::SocketAddress address;
+    int backlog = 511;        // backlog=N; nginx's default where the flag is absent
+    bool reuse_port = false;  // reuseport: a listening socket per core
+    bool deferred = false;    // TCP_DEFER_ACCEPT
+    bool ipv6_only = true;    // IPV6_V6ONLY of an IPv6 address; nginx's default
+    bool keep_alive = false;  // so_keepalive=on
+};
+
+enum class LoopKind : std::uint8_t { automatic, uring, epoll };
+
+// Bounds of one client's connection and of the process. What each one answers when it is passed is in
+// docs/reference/settings.md.
+struct Limits {
+    std::size_t request_line = 8192;                   // bytes: 414
+    std::size_t header_bytes = 32768;                  // all header fields of a request: header_too_large_status
+    std::size_t header_count = 200;                    // fields of a request: header_too_large_status
+    std::uint16_t header_too_large_status = 431;       // 431 (RFC 6585 5) or 400 (Kong, nginx)
+    std::uint64_t body_bytes = 0;                      // client_max_body_size, 0 = no limit: 413
+    std::size_t response_header_bytes = 65536;         // all header fields of an upstream's response: 502
+    std::size_t response_header_count = 500;           // fields of an upstream's response: 502
+    std::chrono::milliseconds header_timeout{30'000};  // first byte of a request to the end of its header fields: 408
+    std::chrono::milliseconds body_timeout{60'000};    // between two reads of a request body: 408
+    std::uint64_t body_min_rate =
+        100;  // bytes/s of a request body, averaged after body_min_rate_after, 0 = no limit: 408
+    std::chrono::milliseconds body_min_rate_after{30'000};
+    std::chrono::milliseconds idle_timeout{75'000};   // keep-alive connection without a request: closed
+    std::chrono::milliseconds send_timeout{60'000};   // between two writes to a client that accepts nothing: closed
+    std::chrono::milliseconds linger_timeout{5'000};  // reading on after an early answer, so that the client sees it
+    std::uint64_t keepalive_requests = 10'000;  // requests of one client connection, 0 = no limit: Connection: close
+    std::size_t pipeline_depth = 32;            // requests read ahead of the answers; more wait unread in the socket
+    std::uint64_t max_connections = 0;  // client connections of the process; 0 = what the descriptor limit allows: 503
+    std::uint64_t max_connections_per_client = 0;  // of one client address, 0 = no limit: 503
+};
+
+// The response headers that Kong's `headers` and `headers_upstream` switch on and off.
+struct HeaderTokens {
+    bool server = true;
+    bool via = true;
+    bool proxy_latency = true;
+    bool response_latency = true;
+    bool upstream_latency = true;
+    bool admin_latency = true;
+    bool upstream_status = false;
+    bool request_id = true;
+};
+
+struct Dns {
+    std::vector<net::SocketAddress> resolvers;  // empty: those of resolv.conf
+    std::string hosts_file = "/etc/hosts";      // empty: none
+    bool ipv4 = true;                           // A records
+    bool ipv6 = false;                          // AAAA records
+    std::chrono::milliseconds valid_ttl{0};     // replaces the records' own TTL; 0 = their own
+    std::chrono::milliseconds stale_ttl{3'600'000};
+    std::chrono::milliseconds not_found_ttl{30'000};
+    std::chrono::milliseconds error_ttl{1'000};
+    std::chrono::milliseconds timeout{2'000};  // of one query to one resolver
+    unsigned attempts = 3;                     // rounds over the resolvers
+    std::size_t cache_size = 10'000;           // names
+};
+
+// A name of --resolve: this name and port is reached at that address, whatever DNS says.
+struct Resolve {
+    std::string name;
+    std::uint16_t port = 0;
+    net::SocketAddress address;
+};
+
+struct UpstreamKeepalive {
+    std::size_t pool_size = 512;                     // idle connections of one core to one target; 0 = no keep-alive
+    std::uint64_t max_requests = 10'000;             // of one connection, 0 = no limit
+    std::chrono::milliseconds idle_timeout{60'000};  // 0 = kept until the upstream closes
+};
+
+struct ErrorTemplates {  // contents of the files, two %s: message, request id; empty = the built-in one
+    std::string html;
+    std::string json;
+    std::string xml;
+    std::string plain;
+};
+
+struct Logs {
+    observe::Level level = observe::Level::notice;
+    std::string error = "/dev/stderr";       // /dev/stderr, /dev/stdout, a path, or off
+    std::string access = "/dev/stdout";      // the same
+    std::string access_format = "combined";  // combined, json, or a text with $variables
+    std::string admin_access = "off";
+    std::size_t buffer_lines = 4096;  // lines of one core on the way to a log; more are dropped and counted
+};
+
+struct Settings {
+    std::vector<ListenAddress> proxy_listen{{{net::IpAddress::v4(0), 8000}, 16384, true}};  // empty: off
+    std::vector<ListenAddress> admin_listen{{{net::IpAddress::loopback_v4(), 8001}}};  // status and metrics; empty: off
+    std::vector<ListenAddress> status_listen;  // the same pages again; empty: off
+    unsigned workers = 0;                      // threads, one a core; 0 = as many as cores
+    LoopKind loop = LoopKind::automatic;
+    std::vector<std::string> documents;      // declarative_config: files and folders, merged
+    std::string document_text;               // declarative_config_string
+    std::string prefix = "/usr/local/kong";  // relative paths of the settings start here
+    bool watch = false;                      // reload when a document changes
+    std::chrono::milliseconds drain_timeout{30'000};
+    std::uint64_t descriptor_limit = 0;  // RLIMIT_NOFILE to ask for; 0 = raise the soft limit to the hard one
+
+    Limits limits;
+    std::vector<net::Cidr> trusted_ips;
+    std::string real_ip_header = "X-Real-IP";
+    bool real_ip_recursive = false;
+    HeaderTokens headers;
+    bool request_id_upstream = true;                 // headers_upstream
+    bool allow_debug_header = false;                 // Kong-Debug: 1 shows route and service
+    std::string product_token{base::product_token};  // Via and Server; Kong's under server_tokens_as_kong
+    std::string error_default_type = "text/plain";
+    ErrorTemplates error_templates;
+    std::vector<std::pair<std::uint16_t, std::uint16_t>> port_maps;  // public port, our port
+
+    UpstreamKeepalive upstream_keepalive;
+    Dns dns;
+    std::vector<Resolve> resolve;
+    std::vector<std::string> plugins{"bundled"};  // names that a document may use
+    std::string vault_env_prefix;                 // {vault://env/...}
+    Logs logs;
+};
+
+}  // namespace gateway
