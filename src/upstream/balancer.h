@@ -1,0 +1,73 @@
+// Balancing: which endpoint takes the next request. A Plan is what may be computed beforehand from a set of endpoints,
+// immutable and shared by the cores; a Balancer is one core's view of it, with the cursors that only this core moves.
+// Picks are plain calls that allocate nothing, and are a function of the plan, the seed and the inputs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/random.h"
+#include "upstream/targets.h"
+
+namespace upstream {
+
+enum class Algorithm : std::uint8_t { round_robin, least_connections, latency, consistent_hashing, random_two_choices };
+
+// How an attempt at an endpoint ended, as far as balancing cares.
+enum class Outcome : std::uint8_t { answered, failed, cancelled };
+
+struct PickInput {
+    std::optional<std::uint64_t> hash;          // of the hash_on value; consistent hashing without one uses hash_of("")
+    std::span<const std::uint32_t> tried = {};  // endpoints that failed in this request: avoided while others exist
+    net::Instant now = 0;                       // for `latency`
+};
+
+// Built off the request path whenever the endpoints change.
+class Plan {
+  public:
+    static constexpr std::uint32_t default_slots = 10'000;
+
+    // `slots` is the resolution of consistent hashing (Kong: 10 to 65536).
+    static std::shared_ptr<const Plan> build(EndpointSetPointer endpoints, Algorithm algorithm,
+                                             std::uint32_t slots = default_slots);
+    virtual ~Plan() = default;
+
+    [[nodiscard]] Algorithm algorithm() const { return algorithm_; }
+    [[nodiscard]] const EndpointSet& set() const { return *endpoints_; }
+    [[nodiscard]] std::span<const Endpoint> endpoints() const { return endpoints_->endpoints; }
+
+  protected:
+    Plan(EndpointSetPointer endpoints, Algorithm algorithm) : endpoints_(std::move(endpoints)), algorithm_(algorithm) {}
+
+  private:
+    EndpointSetPointer endpoints_;
+    Algorithm algorithm_;
+};
+
+// One per core and upstream; used by that core only. An exchange keeps the balancer that it picked from until
+// finished().
+class Balancer {
+  public:
+    // `seed` should differ between cores, so that they do not all begin with the same endpoint.
+    static std::unique_ptr<Balancer> make(std::shared_ptr<const Plan> plan, std::uint64_t seed);
+    virtual ~Balancer() = default;
+
+    // An index into endpoints(), or nothing if no endpoint with a weight is available.
+    [[nodiscard]] virtual std::optional<std::uint32_t> pick(const PickInput& input) = 0;
+    // Each started(i) is followed by exactly one finished(i), on the same core. `latency` is the time to the response
+    // head.
+    virtual void started(std::uint32_t index);
+    virtual void finished(std::uint32_t index, std::chrono::nanoseconds latency, Outcome outcome, net::Instant now);
+
+    [[nodiscard]] const Plan& plan() const { return *plan_; }
+    [[nodiscard]] const Endpoint& endpoint(std::uint32_t index) const { return plan_->endpoints()[index]; }
+
+  protected:
+    Balancer(std::shared_ptr<const Plan> plan, std::uint64_t seed) : plan_(std::move(plan)), random_(seed) {}
+    std::shared_ptr<const Plan> plan_;
+    base::Random random_;
+};
+
+}  // namespace upstream

@@ -1,0 +1,64 @@
+// Endpoint: one address that requests may be sent to, and the shared numbers about it. The numbers (active requests,
+// latency, availability) are exact over all cores by atomics and survive reloads, since EndpointStates keeps them by
+// key.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "net/address.h"
+#include "net/time.h"
+
+namespace upstream {
+
+// Moving average of an endpoint's latency that jumps up to a peak at once and forgets it over `decay` (peak EWMA).
+// One atomic word, so that cores may record and read at the same time.
+class PeakLatency {
+  public:
+    static constexpr net::Milliseconds decay{10'000};
+
+    void record(std::chrono::nanoseconds latency, net::Instant now);
+    // Microseconds, decayed to `now`; negative if nothing was ever recorded.
+    [[nodiscard]] float microseconds(net::Instant now) const;
+
+  private:
+    std::atomic<std::uint64_t> packed_{
+        0};  // float microseconds | milliseconds of the clock, modulo 2^32; 0: nothing yet
+};
+
+struct alignas(64) EndpointState {
+    std::atomic<std::uint32_t> active{0};  // requests sent and not yet finished
+    std::atomic<bool> available{true};     // whether health lets traffic through; written by health checks only
+    PeakLatency latency;
+};
+
+struct Endpoint {
+    net::SocketAddress address;
+    std::string host;        // the target's name, for Host and SNI (kong.md 3.3); the address itself if it was numeric
+    std::uint16_t port = 0;  // the target's port, as Host shows it; address.port differs only by an override
+    std::uint32_t weight = 0;  // 0: no traffic
+    std::uint32_t target = 0;  // which target it came from
+    std::shared_ptr<EndpointState> state;
+};
+
+// The states of all endpoints of the process. Used off the request path; any thread.
+class EndpointStates {
+  public:
+    // The state of this address within this upstream: the one in use if anybody still holds it, else a new one.
+    std::shared_ptr<EndpointState> acquire(std::string_view upstream_id, const net::SocketAddress& address);
+    [[nodiscard]] std::size_t size() const;
+
+  private:
+    void sweep();
+    mutable std::mutex mutex_;
+    std::unordered_map<std::string, std::weak_ptr<EndpointState>> states_;
+    std::size_t sweep_at_ = 1024;
+};
+
+}  // namespace upstream
