@@ -14,7 +14,8 @@ constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 
 constexpr std::size_t longest_text = INET6_ADDRSTRLEN;
 
 base::Error invalid(std::string_view what, std::string_view text) {
-    return base::Error::us(base::Code::invalid, std::string("not a valid ") + std::string(what) + ": " + std::string(text));
+    return base::Error::us(base::Code::invalid,
+                           std::string("not a valid ") + std::string(what) + ": " + std::string(text));
 }
 
 template <typename Number>

@@ -30,7 +30,8 @@ TEST(Cidr, Contains) {
     EXPECT_TRUE(Cidr::parse("::/0")->contains(*IpAddress::parse("9.9.9.9")));
     EXPECT_TRUE(Cidr::parse("2001:db8::/33")->contains(*IpAddress::parse("2001:db8:7fff::1")));
     EXPECT_FALSE(Cidr::parse("2001:db8::/33")->contains(*IpAddress::parse("2001:db8:8000::1")));
-    for (const char* text : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "::/129", "/8"}) EXPECT_FALSE(Cidr::parse(text)) << text;
+    for (const char* text : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "::/129", "/8"})
+        EXPECT_FALSE(Cidr::parse(text)) << text;
 }
 
 TEST(SocketAddress, ReadsPrintsAndConverts) {

@@ -1,0 +1,284 @@
+// What every loop promises, tried on each that this machine allows.
+#include "net/loop.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <thread>
+
+#include "base/task.h"
+#include "net/epoll/loop.h"
+#include "net/posix.h"
+#include "net/uring/loop.h"
+
+namespace net {
+namespace {
+
+using base::Detached;
+using base::Task;
+
+struct Accepted : AcceptSink {
+    std::vector<SocketPtr> sockets;
+    int failures = 0;
+    void accepted(SocketPtr socket, const SocketAddress&) override { sockets.push_back(std::move(socket)); }
+    void accept_failed(IoStatus) override { ++failures; }
+};
+
+class LoopTest : public testing::TestWithParam<Loop::Kind> {
+  protected:
+    void SetUp() override {
+        auto made = GetParam() == Loop::Kind::epoll ? epoll::make() : uring::make();
+        if (!made) GTEST_SKIP() << made.error().detail;
+        loop = std::move(*made);
+        auto listening = loop->listen({IpAddress::loopback_v4(), 0}, {}, sink);
+        ASSERT_TRUE(listening) << listening.error().detail;
+        listener = std::move(*listening);
+    }
+    void TearDown() override {
+        if (!loop) return;
+        sink.sockets.clear();
+        listener.reset();
+        for (int i = 0; i < 100 && loop->open_sockets() > 0; ++i) loop->turn(false);
+        EXPECT_EQ(loop->open_sockets(), 0u);
+    }
+    template <typename Condition>
+    void run_until(Condition condition) {
+        Instant end = posix::monotonic_now() + 10'000;
+        while (!condition() && posix::monotonic_now() < end) {
+            // A timer bounds the wait, so that a lost event is a failure and not a hang.
+            Timer bound([](void*) {}, nullptr);
+            bound.arm(loop->timers(), loop->now() + 50);
+            loop->turn(true);
+        }
+        ASSERT_TRUE(condition());
+    }
+    Instant soon() { return loop->now() + 5'000; }
+
+    std::unique_ptr<Loop> loop;
+    Accepted sink;
+    std::unique_ptr<Listener> listener;
+};
+
+Slice copied(Loop& loop, std::string_view text) {
+    Draft draft(loop.buffers().at_least(text.size()));
+    draft.append(text);
+    return std::move(draft).finish();
+}
+
+Task<std::string> read_all(Socket& socket, Instant deadline, IoStatus& end) {
+    std::string out;
+    while (true) {
+        Received piece = co_await socket.receive(deadline);
+        end = piece.status;
+        if (piece.status != IoStatus::ok) co_return out;
+        out += piece.slice.text();
+    }
+}
+
+Detached echo(Socket& socket, Instant deadline) {
+    while (true) {
+        Received piece = co_await socket.receive(deadline);
+        if (piece.status != IoStatus::ok) break;
+        if (co_await socket.send(std::move(piece.slice), deadline) != IoStatus::ok) break;
+    }
+    socket.shutdown_write();
+}
+
+// Reads everything, then sends it back in as few sends as it takes.
+Detached give_back(Socket& socket, Instant deadline) {
+    IoStatus end{};
+    Task<std::string> reading = read_all(socket, deadline, end);
+    std::string all = co_await std::move(reading);
+    co_await socket.send(copied(socket.loop(), all), deadline);
+    socket.shutdown_write();
+}
+
+Detached ask(Loop& loop, SocketAddress address, std::string text, std::string& answer, IoStatus& end, bool& done) {
+    Instant deadline = loop.now() + 5'000;
+    Connected connected = co_await loop.connect(address, deadline);
+    end = connected.status;
+    if (connected.socket) {
+        end = co_await connected.socket->send(copied(loop, text), deadline);
+        connected.socket->shutdown_write();
+        Task<std::string> reading = read_all(*connected.socket, deadline, end);
+        answer = co_await std::move(reading);
+    }
+    done = true;
+}
+
+TEST_P(LoopTest, EchoesThroughHalfClose) {
+    std::string answer;
+    IoStatus end{};
+    bool done = false;
+    ask(*loop, listener->address(), "hello", answer, end, done);
+    run_until([&] { return !sink.sockets.empty(); });
+    EXPECT_TRUE(sink.sockets[0]->remote().ip == IpAddress::loopback_v4());
+    echo(*sink.sockets[0], soon());
+    run_until([&] { return done; });
+    EXPECT_EQ(answer, "hello");
+    EXPECT_EQ(end, IoStatus::ended);
+}
+
+TEST_P(LoopTest, ConnectRefused) {
+    SocketAddress address = listener->address();
+    listener.reset();
+    loop->turn(false);
+    std::string answer;
+    IoStatus end{};
+    bool done = false;
+    ask(*loop, address, "hello", answer, end, done);
+    run_until([&] { return done; });
+    EXPECT_EQ(end, IoStatus::refused);
+}
+
+TEST_P(LoopTest, ALargeTransferArrivesWholeAndABusyReaderStopsIt) {
+    std::string answer;
+    IoStatus end{};
+    bool done = false;
+    std::string text;
+    for (int i = 0; text.size() < 24'000'000; ++i) text += std::to_string(i) + " ";
+    ask(*loop, listener->address(), text, answer, end, done);
+    run_until([&] { return !sink.sockets.empty(); });
+    Socket& server = *sink.sockets[0];
+    bool woken = false;
+    server.on_input({[](void* flag) { *static_cast<bool*>(flag) = true; }, &woken}, soon());
+    run_until([&] { return woken; });
+    for (int i = 0; i < 200; ++i) loop->turn(false);  // nobody reads: the queue stays bounded
+    EXPECT_LE(server.queued(), Socket::most_queued + 64 * BufferPool::large_size);
+    give_back(server, soon());
+    run_until([&] { return done; });
+    EXPECT_EQ(end, IoStatus::ended);
+    EXPECT_TRUE(answer == text);
+}
+
+TEST_P(LoopTest, ADeadlineEndsTheWaitAndTheSocketLives) {
+    std::string answer;
+    IoStatus end{};
+    bool done = false;
+    ask(*loop, listener->address(), "x", answer, end, done);
+    run_until([&] { return !sink.sockets.empty(); });
+    IoStatus first{};
+    auto wait = [](Socket& socket, Instant deadline, IoStatus& out) -> Detached {
+        Received ignored = co_await socket.receive(deadline);
+        ignored = co_await socket.receive(never);  // the end of the client's half
+        Received late = co_await socket.receive(deadline);
+        out = late.status;
+    };
+    // Here the input has ended, so the status repeats and no deadline is waited for.
+    wait(*sink.sockets[0], loop->now() + 30, first);
+    run_until([&] { return first != IoStatus::ok; });
+    EXPECT_EQ(first, IoStatus::ended);
+    sink.sockets.clear();
+    run_until([&] { return done; });
+}
+
+TEST_P(LoopTest, ReceiveTimesOutWhenNothingComes) {
+    IoStatus status{};
+    bool done = false;
+    auto client = [](Loop& on, SocketAddress address, IoStatus& out, bool& finished) -> Detached {
+        Connected connected = co_await on.connect(address, on.now() + 5'000);
+        Received received = co_await connected.socket->receive(on.now() + 20);
+        out = received.status;
+        finished = true;
+    };
+    client(*loop, listener->address(), status, done);
+    run_until([&] { return done; });
+    EXPECT_EQ(status, IoStatus::timed_out);
+}
+
+TEST_P(LoopTest, ASendThatNobodyReadsTimesOut) {
+    IoStatus status{};
+    bool done = false;
+    auto client = [](Loop& on, SocketAddress address, IoStatus& out, bool& finished) -> Detached {
+        Connected connected = co_await on.connect(address, on.now() + 5'000);
+        out = co_await connected.socket->send(copied(on, std::string(64'000'000, 'x')), on.now() + 50);
+        finished = true;
+    };
+    client(*loop, listener->address(), status, done);
+    run_until([&] { return done; });
+    EXPECT_EQ(status, IoStatus::timed_out);
+}
+
+TEST_P(LoopTest, AResetIsTold) {
+    std::string answer;
+    IoStatus end{};
+    bool done = false;
+    ask(*loop, listener->address(), "x", answer, end, done);
+    run_until([&] { return !sink.sockets.empty(); });
+    linger abort{1, 0};
+    setsockopt(sink.sockets[0]->descriptor, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    sink.sockets.clear();
+    run_until([&] { return done; });
+    EXPECT_EQ(end, IoStatus::reset);
+}
+
+TEST_P(LoopTest, DroppingATaskCancelsItsWait) {
+    std::string answer;
+    IoStatus end{};
+    bool done = false;
+    ask(*loop, listener->address(), "x", answer, end, done);
+    run_until([&] { return !sink.sockets.empty(); });
+    IoStatus server_end{};
+    {
+        Task<std::string> reading = read_all(*sink.sockets[0], soon(), server_end);
+        reading.start();
+        loop->turn(false);
+    }
+    sink.sockets.clear();
+    run_until([&] { return done; });
+    EXPECT_EQ(answer, "");
+}
+
+TEST_P(LoopTest, ClosingInTheMiddleOfASendLeaksNothing) {
+    for (int turns = 0; turns < 10; ++turns) {
+        bool connected = false;
+        SocketPtr kept;
+        auto client = [](Loop& on, SocketAddress address, SocketPtr& out, bool& is_there) -> Detached {
+            Connected made = co_await on.connect(address, on.now() + 5'000);
+            out = std::move(made.socket);
+            is_there = true;
+        };
+        client(*loop, listener->address(), kept, connected);
+        run_until([&] { return connected && !sink.sockets.empty(); });
+        Slice much = copied(*loop, std::string(8'000'000, 'x'));
+        kept->start_send(std::span(&much, 1), soon());
+        sink.sockets.back()->on_input({[](void*) {}, nullptr}, soon());
+        for (int i = 0; i < turns; ++i) loop->turn(false);
+        if (turns % 2 == 0) kept.reset();
+        sink.sockets.clear();
+    }
+    run_until([&] { return loop->open_sockets() == 0; });
+}
+
+TEST_P(LoopTest, PostFromAnotherThreadWakesTheLoop) {
+    std::atomic<int> ran = 0;
+    std::thread other([&] {
+        for (int i = 0; i < 1000; ++i) loop->post([&] { ran.fetch_add(1); });
+    });
+    run_until([&] { return ran == 1000; });
+    other.join();
+}
+
+TEST_P(LoopTest, ManyConnectionsAtOnce) {
+    constexpr int count = 300;
+    std::vector<std::string> answers(count);
+    std::vector<IoStatus> ends(count);
+    std::unique_ptr<bool[]> done(new bool[count]{});
+    for (int i = 0; i < count; ++i)
+        ask(*loop, listener->address(), std::string(1 + i * 37, 'a' + i % 26), answers[i], ends[i], done[i]);
+    run_until([&] { return sink.sockets.size() == count; });
+    for (auto& socket : sink.sockets) echo(*socket, soon());
+    run_until([&] {
+        for (int i = 0; i < count; ++i)
+            if (!done[i]) return false;
+        return true;
+    });
+    for (int i = 0; i < count; ++i) EXPECT_EQ(answers[i], std::string(1 + i * 37, 'a' + i % 26));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LoopTest, testing::Values(Loop::Kind::io_uring, Loop::Kind::epoll),
+                         [](const auto& info) { return std::string(name(info.param)); });
+
+}  // namespace
+}  // namespace net

@@ -1,0 +1,256 @@
+#include "net/socket.h"
+
+#include <cerrno>
+
+#include "net/loop.h"
+
+namespace net {
+
+std::string_view name(IoStatus status) {
+    switch (status) {
+        case IoStatus::ok:
+            return "ok";
+        case IoStatus::ended:
+            return "closed";
+        case IoStatus::reset:
+            return "reset";
+        case IoStatus::refused:
+            return "refused";
+        case IoStatus::timed_out:
+            return "timed out";
+        case IoStatus::no_descriptors:
+            return "out of file descriptors";
+        case IoStatus::failed:
+            return "failed";
+    }
+    return "unknown";
+}
+
+IoStatus status_of_errno(int error) {
+    switch (error) {
+        case 0:
+            return IoStatus::ok;
+        case ECONNRESET:
+        case EPIPE:
+        case ECONNABORTED:
+            return IoStatus::reset;
+        case ECONNREFUSED:
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+        case ENETDOWN:
+        case EHOSTDOWN:
+        case EADDRNOTAVAIL:
+        case EACCES:
+        case EPERM:
+            return IoStatus::refused;
+        case ETIMEDOUT:
+            return IoStatus::timed_out;
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+            return IoStatus::no_descriptors;
+        default:
+            return IoStatus::failed;
+    }
+}
+
+Socket::Socket(Loop& loop, int fd, const SocketAddress& remote) : descriptor(fd), loop_(loop), remote_(remote) {
+    input_timer_.set([](void* self) { static_cast<Socket*>(self)->input_deadline_passed(); }, this);
+    ++loop.open_sockets_;
+}
+
+Socket::~Socket() { --loop_.open_sockets_; }
+
+void SocketCloser::operator()(Socket* socket) const {
+    socket->is_closing = true;
+    socket->wants_input = false;
+    socket->input_waiter_ = {};
+    socket->input_timer_.cancel();
+    if (socket->output_) {
+        socket->output_->waiter = {};
+        socket->output_->timer.cancel();
+    }
+    socket->loop_.close(*socket);
+}
+
+// ---- input
+
+void Socket::on_input(Waiter waiter, Instant deadline) {
+    if (has_input() || input_ended()) {
+        // Nothing to wait for: callers that cannot be re-entered check before they ask.
+        waiter.wake(waiter.argument);
+        return;
+    }
+    input_waiter_ = waiter;
+    input_timer_.arm(loop_.timers(), deadline);
+    if (!wants_input) {
+        wants_input = true;
+        loop_.start_receive(*this);
+    }
+}
+
+void Socket::forget_input_waiter() {
+    input_waiter_ = {};
+    input_timer_.cancel();
+}
+
+Received Socket::take_input() {
+    if (timed_out_) {
+        timed_out_ = false;
+        if (!has_input() && !input_ended()) return {{}, IoStatus::timed_out};
+    }
+    if (!has_input()) return {{}, input_end_};
+    Received out{std::move(first_), IoStatus::ok};
+    queued_ -= static_cast<std::uint32_t>(out.slice.size());
+    if (!rest_.empty()) {
+        first_ = std::move(rest_.front());
+        rest_.erase(rest_.begin());
+        if (rest_.empty()) std::vector<Slice>().swap(rest_);  // an idle connection holds no memory for it
+    }
+    resume_receiving_if_low();
+    return out;
+}
+
+void Socket::unread(Slice slice) {
+    if (slice.empty()) return;
+    queued_ += static_cast<std::uint32_t>(slice.size());
+    if (has_input()) rest_.insert(rest_.begin(), std::move(first_));
+    first_ = std::move(slice);
+}
+
+void Socket::resume_receiving_if_low() {
+    if (wants_input || is_closing || input_ended() || queued_ > most_queued / 2) return;
+    wants_input = true;
+    loop_.start_receive(*this);
+}
+
+void Socket::received(Slice slice) {
+    if (is_closing || slice.empty()) return;
+    queued_ += static_cast<std::uint32_t>(slice.size());
+    if (has_input())
+        rest_.push_back(std::move(slice));
+    else
+        first_ = std::move(slice);
+    if (queued_ > most_queued && wants_input) {
+        wants_input = false;
+        loop_.stop_receive(*this);
+    }
+    if (input_waiter_) {
+        input_timer_.cancel();
+        Waiter waiter = std::exchange(input_waiter_, {});
+        waiter.wake(waiter.argument);
+    }
+}
+
+void Socket::receive_ended(IoStatus status) {
+    if (is_closing || input_ended()) return;
+    input_end_ = status;
+    wants_input = false;
+    if (input_waiter_) {
+        input_timer_.cancel();
+        Waiter waiter = std::exchange(input_waiter_, {});
+        waiter.wake(waiter.argument);
+    }
+}
+
+void Socket::input_deadline_passed() {
+    if (!input_waiter_) return;
+    timed_out_ = true;
+    Waiter waiter = std::exchange(input_waiter_, {});
+    waiter.wake(waiter.argument);
+}
+
+// ---- output
+
+void Socket::OutputDeleter::operator()(Output* output) const {
+    output->~Output();
+    base::Slab::free(output, sizeof(Output));
+}
+
+msghdr* Socket::Output::vector_message() {
+    std::size_t used = 0;
+    for (std::size_t i = first; i < count; ++i)
+        vectors[used++] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    message = {};
+    message.msg_iov = vectors;
+    message.msg_iovlen = used;
+    return &message;
+}
+
+void Socket::start_send(std::span<Slice> pieces, Instant deadline) {
+    ensure(!is_sending() && pieces.size() <= most_pieces && !is_closing, pieces.size());
+    send_status_ = IoStatus::ok;
+    output_.reset(new (base::Slab::allocate(sizeof(Output))) Output);
+    for (Slice& piece : pieces)
+        if (!piece.empty()) output_->pieces[output_->count++] = std::move(piece);
+    if (output_->count == 0) {
+        output_.reset();
+        return;
+    }
+    output_->timer.set([](void* self) { static_cast<Socket*>(self)->finish_send(IoStatus::timed_out); }, this);
+    output_->timer.arm(loop_.timers(), deadline);
+    loop_.start_send(*this);
+}
+
+void Socket::wait_sent(Waiter waiter) { output_->waiter = waiter; }
+
+void Socket::forget_send_waiter() {
+    if (output_) output_->waiter = {};
+}
+
+IoStatus Socket::take_send_status() {
+    // After a timeout the kernel may still hold the pieces: output_ stays until the socket is closed.
+    return send_status_;
+}
+
+void Socket::sent_bytes(std::size_t count) {
+    if (!output_) return;
+    Output& out = *output_;
+    while (count > 0) {
+        Slice& piece = out.pieces[out.first];
+        if (count < piece.size()) {
+            piece.remove_prefix(count);
+            break;
+        }
+        count -= piece.size();
+        piece.reset();
+        ++out.first;
+    }
+    if (is_closing) return;
+    if (out.first < out.count) {
+        if (send_status_ == IoStatus::ok) loop_.start_send(*this);
+        return;
+    }
+    Waiter waiter = out.waiter;
+    output_.reset();
+    if (waiter) waiter.wake(waiter.argument);
+}
+
+void Socket::send_failed(IoStatus status) {
+    if (!output_ || is_closing) return;
+    Waiter waiter = output_->waiter;
+    output_.reset();
+    if (send_status_ == IoStatus::ok) send_status_ = status;
+    if (waiter) waiter.wake(waiter.argument);
+}
+
+void Socket::finish_send(IoStatus status) {
+    send_status_ = status;
+    Waiter waiter = std::exchange(output_->waiter, {});
+    if (waiter) waiter.wake(waiter.argument);
+}
+
+void Socket::shutdown_write() {
+    if (!is_closing) loop_.shutdown_write(*this);
+}
+
+void Socket::wake_connect(IoStatus status) {
+    if (is_closing || !input_waiter_) return;
+    // While connecting, the input waiter slot belongs to the ConnectAwaiter.
+    input_end_ = IoStatus::ok;
+    auto* awaiter = static_cast<ConnectAwaiter*>(std::exchange(input_waiter_, {}).argument);
+    awaiter->settle(status);
+}
+
+}  // namespace net

@@ -1,0 +1,202 @@
+// One TCP connection of one loop, as seen by coroutines: receive() and send() with a deadline, or a plain callback for
+// connections that sleep (an idle connection holds no coroutine frame and no buffer). The loop below it moves the
+// bytes; what arrives before anybody asks is queued up to a bound, then the loop stops receiving (back-pressure).
+//
+// Rules: one thread; at most one waiter for input and one send in flight; whoever waits is destroyed before the socket.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/slab.h"
+#include "net/address.h"
+#include "net/buffer.h"
+#include "net/timer.h"
+
+namespace net {
+
+class Loop;
+
+enum class IoStatus : std::uint8_t {
+    ok,
+    ended,           // the other side closed its sending half in order
+    reset,           // the connection broke
+    refused,         // connect: nobody listens or no way there
+    timed_out,       // our deadline
+    no_descriptors,  // out of file descriptors
+    failed,          // any other error of the system
+};
+[[nodiscard]] std::string_view name(IoStatus status);
+[[nodiscard]] IoStatus status_of_errno(int error);
+
+// Called once, on the loop's thread.
+struct Waiter {
+    void (*wake)(void* argument) = nullptr;
+    void* argument = nullptr;
+    explicit operator bool() const { return wake != nullptr; }
+    static Waiter of(std::coroutine_handle<> coroutine) {
+        return {[](void* address) { std::coroutine_handle<>::from_address(address).resume(); }, coroutine.address()};
+    }
+};
+
+struct Received {
+    Slice slice;  // never empty if status is ok
+    IoStatus status = IoStatus::ok;
+};
+
+class Socket : public base::SlabAllocated<Socket> {
+  public:
+    static constexpr std::size_t most_pieces = 16;          // of one send
+    static constexpr std::size_t most_queued = 128 * 1024;  // input bytes nobody asked for; then receiving pauses
+
+    Socket(Loop& loop, int descriptor, const SocketAddress& remote);
+    Socket(const Socket&) = delete;
+    ~Socket();
+
+    // ---- input
+    struct ReceiveAwaiter {
+        Socket& socket;
+        Instant deadline;
+        bool waiting = false;
+        ReceiveAwaiter(Socket& from, Instant until) : socket(from), deadline(until) {}
+        ReceiveAwaiter(const ReceiveAwaiter&) = delete;
+        ~ReceiveAwaiter() {
+            if (waiting) socket.forget_input_waiter();
+        }
+        [[nodiscard]] bool await_ready() const { return socket.has_input() || socket.input_ended(); }
+        void await_suspend(std::coroutine_handle<> coroutine) {
+            waiting = true;
+            socket.on_input(Waiter::of(coroutine), deadline);
+        }
+        Received await_resume() {
+            waiting = false;
+            return socket.take_input();
+        }
+    };
+    // The next bytes. `ended` and `reset` come after all queued input and repeat. `timed_out` does not repeat.
+    [[nodiscard]] ReceiveAwaiter receive(Instant deadline) { return {*this, deadline}; }
+
+    // Wakes when there is input, the input has ended, or the deadline has passed (then has_input() and input_ended()
+    // are both false). Replaces the waiter there was.
+    void on_input(Waiter waiter, Instant deadline);
+    void forget_input_waiter();
+    [[nodiscard]] bool has_input() const { return !first_.empty(); }
+    [[nodiscard]] std::size_t queued() const { return queued_; }
+    // Whether no byte will be added to what is queued.
+    [[nodiscard]] bool input_ended() const { return input_end_ != IoStatus::ok; }
+    [[nodiscard]] IoStatus input_end() const { return input_end_; }
+    Received take_input();
+    // Gives back what was not consumed: it is the next input again.
+    void unread(Slice slice);
+
+    // ---- output
+    struct SendAwaiter {
+        Socket& socket;
+        bool waiting = false;
+        explicit SendAwaiter(Socket& to) : socket(to) {}
+        SendAwaiter(const SendAwaiter&) = delete;
+        ~SendAwaiter() {
+            if (waiting) socket.forget_send_waiter();
+        }
+        [[nodiscard]] bool await_ready() const { return socket.is_send_settled(); }
+        void await_suspend(std::coroutine_handle<> coroutine) {
+            waiting = true;
+            socket.wait_sent(Waiter::of(coroutine));
+        }
+        IoStatus await_resume() {
+            waiting = false;
+            return socket.take_send_status();
+        }
+    };
+    // Sends all pieces (moved from). The bytes stay alive until they are sent even if the waiter goes away; then only
+    // closing the socket is allowed.
+    [[nodiscard]] SendAwaiter send(std::span<Slice> pieces, Instant deadline) {
+        start_send(pieces, deadline);
+        return SendAwaiter(*this);
+    }
+    [[nodiscard]] SendAwaiter send(Slice piece, Instant deadline) {
+        start_send(std::span(&piece, 1), deadline);
+        return SendAwaiter(*this);
+    }
+    // The same in two steps, for a sender that has something better to do meanwhile; sent() waits for the end.
+    void start_send(std::span<Slice> pieces, Instant deadline);
+    [[nodiscard]] SendAwaiter sent() { return SendAwaiter(*this); }
+    [[nodiscard]] bool is_sending() const { return output_ != nullptr; }
+    // Sent, failed, or past its deadline (then the kernel may still hold the bytes, and only closing is left).
+    [[nodiscard]] bool is_send_settled() const { return output_ == nullptr || send_status_ != IoStatus::ok; }
+    // No more bytes from us (FIN); receiving goes on.
+    void shutdown_write();
+
+    [[nodiscard]] const SocketAddress& remote() const { return remote_; }
+    [[nodiscard]] Loop& loop() const { return loop_; }
+
+    // ---- for the loop's implementations
+    struct Output {
+        std::array<Slice, most_pieces> pieces;
+        std::uint8_t count = 0;
+        std::uint8_t first = 0;      // pieces before it are sent
+        iovec vectors[most_pieces];  // for the system call; filled by vector_message()
+        msghdr message;
+        Waiter waiter;
+        Timer timer;
+        [[nodiscard]] bool is_single() const { return first + 1 == count; }
+        msghdr* vector_message();
+    };
+    int descriptor = -1;
+    std::uint16_t in_flight = 0;  // completions still to come; the socket's memory lives until there is none
+    std::uint8_t flags = 0;       // the implementation's own
+    bool wants_input = false;     // the loop should deliver bytes
+    bool is_closing = false;
+    std::uint32_t index = 0;  // the implementation's own
+
+    void received(Slice slice);
+    void receive_ended(IoStatus status);
+    void sent_bytes(std::size_t count);
+    void send_failed(IoStatus status);
+    void connected(IoStatus status) { wake_connect(status); }
+    [[nodiscard]] Output& output() { return *output_; }
+
+  private:
+    friend class Loop;
+    friend struct ConnectAwaiter;
+    friend struct SocketCloser;
+    void wait_sent(Waiter waiter);
+    void forget_send_waiter();
+    IoStatus take_send_status();
+    void finish_send(IoStatus status);
+    void wake_connect(IoStatus status);
+    void input_deadline_passed();
+    void resume_receiving_if_low();
+
+    Loop& loop_;
+    Slice first_;              // input queue: the first piece...
+    std::vector<Slice> rest_;  // ...and those behind it
+    std::uint32_t queued_ = 0;
+    IoStatus input_end_ = IoStatus::ok;
+    IoStatus send_status_ = IoStatus::ok;
+    bool timed_out_ = false;
+    SocketAddress remote_;
+    Waiter input_waiter_;
+    Timer input_timer_;
+    struct OutputDeleter {
+        void operator()(Output* output) const;
+    };
+    std::unique_ptr<Output, OutputDeleter> output_;
+};
+
+// Closes on destruction: at once, dropping what is being sent. The memory goes back when the loop has let go of it.
+struct SocketCloser {
+    void operator()(Socket* socket) const;
+};
+using SocketPtr = std::unique_ptr<Socket, SocketCloser>;
+
+}  // namespace net
