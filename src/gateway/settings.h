@@ -103,7 +103,8 @@ struct Logs {
     std::string access = "/dev/stdout";      // the same
     std::string access_format = "combined";  // combined, json, or a text with $variables
     std::string admin_access = "off";
-    std::size_t buffer_lines = 4096;  // lines of one core on the way to a log; more are dropped and counted
+    std::size_t buffer_bytes =
+        256 * 1024;  // of one core and one log on the way to it; what does not fit is dropped and counted
 };
 
 struct Settings {
