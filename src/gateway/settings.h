@@ -10,8 +10,12 @@
 #include <vector>
 
 #include "base/version.h"
+#include "http/http1/limits.h"
 #include "net/address.h"
+#include "net/dns/overrides.h"
+#include "net/dns/settings.h"
 #include "observe/level.h"
+#include "upstream/pool.h"
 
 namespace gateway {
 
@@ -23,6 +27,8 @@ struct ListenAddress {
     bool deferred = false;    // TCP_DEFER_ACCEPT
     bool ipv6_only = true;    // IPV6_V6ONLY of an IPv6 address; nginx's default
     bool keep_alive = false;  // so_keepalive=on
+
+    bool operator==(const ListenAddress&) const = default;
 };
 
 enum class LoopKind : std::uint8_t { automatic, uring, epoll };
@@ -30,17 +36,12 @@ enum class LoopKind : std::uint8_t { automatic, uring, epoll };
 // Bounds of one client's connection and of the process. What each one answers when it is passed is in
 // docs/reference/settings.md.
 struct Limits {
-    std::size_t request_line = 8192;                   // bytes: 414
-    std::size_t header_bytes = 32768;                  // all header fields of a request: header_too_large_status
-    std::size_t header_count = 200;                    // fields of a request: header_too_large_status
+    http1::Limits message;                             // request line, header fields, response head, chunks, trailers
     std::uint16_t header_too_large_status = 431;       // 431 (RFC 6585 5) or 400 (Kong, nginx)
     std::uint64_t body_bytes = 0;                      // client_max_body_size, 0 = no limit: 413
-    std::size_t response_header_bytes = 65536;         // all header fields of an upstream's response: 502
-    std::size_t response_header_count = 500;           // fields of an upstream's response: 502
     std::chrono::milliseconds header_timeout{30'000};  // first byte of a request to the end of its header fields: 408
     std::chrono::milliseconds body_timeout{60'000};    // between two reads of a request body: 408
-    std::uint64_t body_min_rate =
-        100;  // bytes/s of a request body, averaged after body_min_rate_after, 0 = no limit: 408
+    std::uint64_t body_min_rate = 100;  // bytes/s of a request body after body_min_rate_after, 0 = no limit: 408
     std::chrono::milliseconds body_min_rate_after{30'000};
     std::chrono::milliseconds idle_timeout{75'000};   // keep-alive connection without a request: closed
     std::chrono::milliseconds send_timeout{60'000};   // between two writes to a client that accepts nothing: closed
@@ -61,33 +62,8 @@ struct HeaderTokens {
     bool admin_latency = true;
     bool upstream_status = false;
     bool request_id = true;
-};
 
-struct Dns {
-    std::vector<net::SocketAddress> resolvers;  // empty: those of resolv.conf
-    std::string hosts_file = "/etc/hosts";      // empty: none
-    bool ipv4 = true;                           // A records
-    bool ipv6 = false;                          // AAAA records
-    std::chrono::milliseconds valid_ttl{0};     // replaces the records' own TTL; 0 = their own
-    std::chrono::milliseconds stale_ttl{3'600'000};
-    std::chrono::milliseconds not_found_ttl{30'000};
-    std::chrono::milliseconds error_ttl{1'000};
-    std::chrono::milliseconds timeout{2'000};  // of one query to one resolver
-    unsigned attempts = 3;                     // rounds over the resolvers
-    std::size_t cache_size = 10'000;           // names
-};
-
-// A name of --resolve: this name and port is reached at that address, whatever DNS says.
-struct Resolve {
-    std::string name;
-    std::uint16_t port = 0;
-    net::SocketAddress address;
-};
-
-struct UpstreamKeepalive {
-    std::size_t pool_size = 512;                     // idle connections of one core to one target; 0 = no keep-alive
-    std::uint64_t max_requests = 10'000;             // of one connection, 0 = no limit
-    std::chrono::milliseconds idle_timeout{60'000};  // 0 = kept until the upstream closes
+    bool operator==(const HeaderTokens&) const = default;
 };
 
 struct ErrorTemplates {  // contents of the files, two %s: message, request id; empty = the built-in one
@@ -103,8 +79,8 @@ struct Logs {
     std::string access = "/dev/stdout";      // the same
     std::string access_format = "combined";  // combined, json, or a text with $variables
     std::string admin_access = "off";
-    std::size_t buffer_bytes =
-        256 * 1024;  // of one core and one log on the way to it; what does not fit is dropped and counted
+    // Of one core and one log, on the way to it. What does not fit is dropped and counted.
+    std::size_t buffer_bytes = 256 * 1024;
 };
 
 struct Settings {
@@ -115,7 +91,8 @@ struct Settings {
     LoopKind loop = LoopKind::automatic;
     std::vector<std::string> documents;      // declarative_config: files and folders, merged
     std::string document_text;               // declarative_config_string
-    std::string prefix = "/usr/local/kong";  // relative paths of the settings start here
+    std::string prefix = "/var/lib/cardea";  // relative paths of the settings start here
+    std::string pid_file;                    // for `cardea reload`; empty: none
     bool watch = false;                      // reload when a document changes
     std::chrono::milliseconds drain_timeout{30'000};
     std::uint64_t descriptor_limit = 0;  // RLIMIT_NOFILE to ask for; 0 = raise the soft limit to the hard one
@@ -132,9 +109,9 @@ struct Settings {
     ErrorTemplates error_templates;
     std::vector<std::pair<std::uint16_t, std::uint16_t>> port_maps;  // public port, our port
 
-    UpstreamKeepalive upstream_keepalive;
-    Dns dns;
-    std::vector<Resolve> resolve;
+    upstream::PoolLimits upstream_keepalive;
+    net::dns::Settings dns;
+    net::dns::Overrides resolve;                  // --resolve
     std::vector<std::string> plugins{"bundled"};  // names that a document may use
     std::string vault_env_prefix;                 // {vault://env/...}
     Logs logs;
