@@ -23,7 +23,8 @@ struct ConnectionOptions {
         close = keep_alive = upgrade = false;
         nominated_count = 0;
     }
-    // Takes one value of a Connection field in. False: an element is no token, or more than max_nominated names.
+    // Takes one value of a Connection field in. False: more than max_nominated names. An element that is no token
+    // cannot be the name of a field, so it does no harm.
     [[nodiscard]] bool add(std::string_view value);
     [[nodiscard]] bool nominates(std::string_view name) const;
 };

@@ -59,11 +59,14 @@ class BodyDecoder {
         extension_quoted,
         extension_quoted_pair,
         extension_value_end,
+        extension_value_blank,
         size_line_feed,
         chunk_content,
         chunk_carriage_return,
         chunk_line_feed,
-        trailers,
+        trailer_section,
+        last_line_feed,
+        trailer_fields,
         finished,
     };
     struct Trailers {
@@ -72,14 +75,16 @@ class BodyDecoder {
     };
 
     std::size_t take_content(std::string_view bytes, Step& step);
-    std::size_t read_framing(std::string_view bytes);
-    std::size_t read_trailers(std::string_view bytes);
-    void read_size_line(char c);
+    void begin_trailer(char c);
+    void read_trailer(char c);
+    void read_byte(char c);
+    void read_size(char c);
     void read_extension(char c);
     void end_size_line();
     void finish_trailers();
     void fail(Fault fault);
     void finish();
+    void expect(char c, char wanted, Phase next, Fault otherwise);
 
     const Limits* limits_ = nullptr;
     std::uint64_t remaining_ = 0;

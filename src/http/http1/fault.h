@@ -41,6 +41,7 @@ enum class Fault : std::uint8_t {
     duplicate_host,
     bad_host,
     bad_connection,
+    disguised_framing_field,
     // Framing.
     bad_content_length,
     duplicate_content_length,
@@ -52,7 +53,6 @@ enum class Fault : std::uint8_t {
     bad_chunk_size,
     bad_chunk_extension,
     bad_chunk_end,
-    bad_trailer,
     incomplete_body,
     // Limits.
     request_line_too_long,

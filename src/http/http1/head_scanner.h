@@ -34,7 +34,7 @@ class HeadScanner {
     [[nodiscard]] bool has_begun(std::string_view received) const { return received.size() > start_; }
     [[nodiscard]] Fault fault() const { return fault_; }
     void reset() {
-        start_ = line_start_ = position_ = 0;
+        start_ = line_start_ = fields_start_ = position_ = 0;
         empty_lines_ = 0;
         fault_ = Fault::none;
         begun_ = false;
@@ -49,9 +49,10 @@ class HeadScanner {
     Line end_line(std::string_view received, std::size_t line_feed, const Limits& limits);
     Fault check_length(std::size_t end, const Limits& limits) const;
 
-    std::size_t start_ = 0;       // where the head begins, behind empty lines
-    std::size_t line_start_ = 0;  // where the current line begins
-    std::size_t position_ = 0;    // everything before it has been looked at
+    std::size_t start_ = 0;         // where the head begins, behind empty lines
+    std::size_t line_start_ = 0;    // where the current line begins
+    std::size_t fields_start_ = 0;  // where the line behind the first begins
+    std::size_t position_ = 0;      // everything before it has been looked at
     std::uint32_t empty_lines_ = 0;
     MessageKind kind_;
     Fault fault_ = Fault::none;

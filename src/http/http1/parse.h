@@ -4,7 +4,6 @@
 
 #include <string_view>
 
-#include "base/arena.h"
 #include "http/http1/fault.h"
 #include "http/http1/limits.h"
 #include "http/message.h"
@@ -12,12 +11,11 @@
 namespace http1 {
 
 // `head` must be complete, with its last empty line, as HeadScanner gives it. `out` is reset first and its views point
-// into `head` (or the arena, or static text). On a fault `out` holds what had been read and is good for logging only.
-[[nodiscard]] Fault parse_request_head(std::string_view head, const Limits& limits, base::Arena& arena,
-                                       http::RequestHead& out);
+// into `head` (or static text). On a fault `out` holds what had been read and is good for logging only.
+[[nodiscard]] Fault parse_request_head(std::string_view head, const Limits& limits, http::RequestHead& out);
 
 // `method` is that of the request which this answers: responses to HEAD have no body, 2xx to CONNECT begin a tunnel.
-[[nodiscard]] Fault parse_response_head(std::string_view head, const Limits& limits, base::Arena& arena,
-                                        http::Method method, http::ResponseHead& out);
+[[nodiscard]] Fault parse_response_head(std::string_view head, const Limits& limits, http::Method method,
+                                        http::ResponseHead& out);
 
 }  // namespace http1

@@ -61,7 +61,8 @@ class HeadWriter {
 // HeadWriter::header add field_size of each.
 [[nodiscard]] std::size_t request_head_size(std::string_view method, std::string_view target,
                                             const http::Headers& headers);
-[[nodiscard]] std::size_t response_head_size(std::optional<std::string_view> reason, const http::Headers& headers);
+[[nodiscard]] std::size_t response_head_size(int status, std::optional<std::string_view> reason,
+                                             const http::Headers& headers);
 [[nodiscard]] constexpr std::size_t field_size(std::string_view name, std::string_view value) {
     return name.size() + value.size() + 4;
 }
@@ -86,9 +87,5 @@ inline constexpr std::string_view chunk_end = "\r\n";
 inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 [[nodiscard]] std::size_t last_chunk_size(const http::Headers& trailers);
 [[nodiscard]] std::size_t write_last_chunk(const http::Headers& trailers, std::span<char> into);
-
-// May a field of that name stand in a trailer section? Not framing, routing, authentication, request control or content
-// description (RFC 9110 6.5.1).
-[[nodiscard]] bool is_allowed_in_trailers(const http::Header& header);
 
 }  // namespace http1
