@@ -1,0 +1,41 @@
+#include "route/upstream_path.h"
+
+namespace route {
+namespace {
+
+// What stripping leaves must not climb out of the base: "/a" stripped of "/a../b" would leave "../b".
+std::string_view without_leading_dots(std::string_view rest) {
+    for (std::string_view dots : {"../", "./"}) {
+        if (rest.starts_with(dots)) return rest.substr(dots.size());
+    }
+    return rest == "." || rest == ".." ? std::string_view() : rest;
+}
+
+std::string_view stripped_v0(std::string_view base, std::string_view path, std::string_view rest, base::Arena& arena) {
+    bool path_ends_in_slash = path.ends_with('/');
+    if (base.ends_with('/')) {
+        if (rest.empty()) return base.size() == 1 || path_ends_in_slash ? base : base.substr(0, base.size() - 1);
+        return rest.starts_with('/') ? arena.join(base.substr(0, base.size() - 1), rest) : arena.join(base, rest);
+    }
+    if (rest.empty()) return path.size() > 1 && path_ends_in_slash ? arena.join(base, "/") : base;
+    return rest.starts_with('/') ? arena.join(base, rest) : arena.join(base, "/", rest);
+}
+
+}  // namespace
+
+std::string_view upstream_path(std::string_view base, std::string_view path, std::string_view matched, StripPath strip,
+                               PathHandling handling, base::Arena& arena) {
+    if (base.empty()) base = "/";
+    std::string_view behind_slash = path.starts_with('/') ? path.substr(1) : path;
+    if (strip == StripPath::no) {
+        if (handling == PathHandling::v1) return arena.join(base, behind_slash);
+        if (base.ends_with('/')) return base.size() == 1 ? path : arena.join(base, behind_slash);
+        return path == "/" ? base : arena.join(base, path);
+    }
+    std::string_view rest = without_leading_dots(path.starts_with(matched) ? path.substr(matched.size()) : path);
+    if (handling == PathHandling::v0) return stripped_v0(base, path, rest, arena);
+    if (base.ends_with('/') && rest.starts_with('/')) rest.remove_prefix(1);
+    return arena.join(base, rest);
+}
+
+}  // namespace route
