@@ -1,4 +1,5 @@
-// What every loop promises, tried on each that this machine allows.
+// What every loop promises, tried on each that this machine allows and on the simulated one under several seeds, so
+// that the simulation is held to what the kernel does.
 #include "net/loop.h"
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include "base/task.h"
 #include "net/epoll/loop.h"
 #include "net/posix.h"
+#include "net/simulated/loop.h"
 #include "net/uring/loop.h"
 
 namespace net {
@@ -25,12 +27,26 @@ struct Accepted : AcceptSink {
     void accept_failed(IoStatus) override { ++failures; }
 };
 
-class LoopTest : public testing::TestWithParam<Loop::Kind> {
+struct Tried {
+    Loop::Kind kind;
+    std::uint64_t seed = 0;  // of the simulated one
+};
+std::string name_of(const testing::TestParamInfo<Tried>& info) {
+    std::string out(name(info.param.kind));
+    if (info.param.kind == Loop::Kind::simulated) out += "_" + std::to_string(info.param.seed);
+    return out;
+}
+
+class LoopTest : public testing::TestWithParam<Tried> {
   protected:
     void SetUp() override {
-        auto made = GetParam() == Loop::Kind::epoll ? epoll::make() : uring::make();
-        if (!made) GTEST_SKIP() << made.error().detail;
-        loop = std::move(*made);
+        if (is_simulated()) {
+            loop = std::make_unique<simulated::SimulatedLoop>(GetParam().seed);
+        } else {
+            auto made = GetParam().kind == Loop::Kind::epoll ? epoll::make() : uring::make();
+            if (!made) GTEST_SKIP() << made.error().detail;
+            loop = std::move(*made);
+        }
         auto listening = loop->listen({IpAddress::loopback_v4(), 0}, {}, sink);
         ASSERT_TRUE(listening) << listening.error().detail;
         listener = std::move(*listening);
@@ -44,8 +60,8 @@ class LoopTest : public testing::TestWithParam<Loop::Kind> {
     }
     template <typename Condition>
     void run_until(Condition condition) {
-        Instant end = posix::monotonic_now() + 10'000;
-        while (!condition() && posix::monotonic_now() < end) {
+        Instant end = clock() + 10'000;
+        while (!condition() && clock() < end) {
             // A timer bounds the wait, so that a lost event is a failure and not a hang.
             Timer bound([](void*) {}, nullptr);
             bound.arm(loop->timers(), loop->now() + 50);
@@ -54,6 +70,24 @@ class LoopTest : public testing::TestWithParam<Loop::Kind> {
         ASSERT_TRUE(condition());
     }
     Instant soon() { return loop->now() + 5'000; }
+    [[nodiscard]] bool is_simulated() const { return GetParam().kind == Loop::Kind::simulated; }
+    [[nodiscard]] Instant clock() const { return is_simulated() ? loop->now() : posix::monotonic_now(); }
+    void reset(SocketPtr socket) {
+        if (is_simulated()) return static_cast<simulated::SimulatedLoop&>(*loop).abort(*socket);
+        linger abort{1, 0};
+        setsockopt(socket->descriptor, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    }
+    // Until what was sent has come as far as it can.
+    void settle() {
+        Instant end = clock() + 30;
+        while (clock() < end) {
+            Timer bound([](void*) {}, nullptr);
+            bound.arm(loop->timers(), loop->now() + 5);
+            loop->turn(true);
+        }
+    }
+    // A connection with both of its ends in the test's hands.
+    void connect_pair(SocketPtr& client, SocketPtr& server);
 
     std::unique_ptr<Loop> loop;
     Accepted sink;
@@ -206,9 +240,7 @@ TEST_P(LoopTest, AResetIsTold) {
     bool done = false;
     ask(*loop, listener->address(), "x", answer, end, done);
     run_until([&] { return !sink.sockets.empty(); });
-    linger abort{1, 0};
-    setsockopt(sink.sockets[0]->descriptor, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-    sink.sockets.clear();
+    reset(std::move(sink.sockets[0]));
     run_until([&] { return done; });
     EXPECT_EQ(end, IoStatus::reset);
 }
@@ -251,15 +283,6 @@ TEST_P(LoopTest, ClosingInTheMiddleOfASendLeaksNothing) {
     run_until([&] { return loop->open_sockets() == 0; });
 }
 
-TEST_P(LoopTest, PostFromAnotherThreadWakesTheLoop) {
-    std::atomic<int> ran = 0;
-    std::thread other([&] {
-        for (int i = 0; i < 1000; ++i) loop->post([&] { ran.fetch_add(1); });
-    });
-    run_until([&] { return ran == 1000; });
-    other.join();
-}
-
 TEST_P(LoopTest, ManyConnectionsAtOnce) {
     constexpr int count = 300;
     std::vector<std::string> answers(count);
@@ -277,8 +300,127 @@ TEST_P(LoopTest, ManyConnectionsAtOnce) {
     for (int i = 0; i < count; ++i) EXPECT_EQ(answers[i], std::string(1 + i * 37, 'a' + i % 26));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LoopTest, testing::Values(Loop::Kind::io_uring, Loop::Kind::epoll),
-                         [](const auto& info) { return std::string(name(info.param)); });
+// ---- how connections end: the simulation is built on these, and the kernel confirms them
+
+Detached read_to_end(Socket& socket, Instant deadline, std::string& all, IoStatus& end) {
+    Task<std::string> reading = read_all(socket, deadline, end);
+    std::string read = co_await std::move(reading);
+    all = std::move(read);
+}
+
+void LoopTest::connect_pair(SocketPtr& client, SocketPtr& server) {
+    bool done = false;
+    auto dial = [](Loop& on, SocketAddress address, SocketPtr& out, bool& is_there) -> Detached {
+        Connected made = co_await on.connect(address, on.now() + 5'000);
+        out = std::move(made.socket);
+        is_there = true;
+    };
+    dial(*loop, listener->address(), client, done);
+    run_until([&] { return done && !sink.sockets.empty(); });
+    server = std::move(sink.sockets.back());
+    sink.sockets.pop_back();
+    ASSERT_TRUE(client && server);
+}
+
+TEST_P(LoopTest, WhatASendTookArrivesThoughTheSocketIsClosed) {
+    SocketPtr client;
+    SocketPtr server;
+    connect_pair(client, server);
+    Slice text = copied(*loop, std::string(10'000, 'x'));
+    server->start_send(std::span(&text, 1), soon());
+    run_until([&] { return server->is_send_settled(); });
+    server.reset();
+    std::string all;
+    IoStatus end{};
+    read_to_end(*client, soon(), all, end);
+    run_until([&] { return end != IoStatus::ok; });
+    EXPECT_EQ(all, std::string(10'000, 'x'));
+    EXPECT_EQ(end, IoStatus::ended);
+}
+
+TEST_P(LoopTest, ClosingWithUnreadInputResets) {
+    SocketPtr client;
+    SocketPtr server;
+    connect_pair(client, server);
+    Slice text = copied(*loop, "unread");
+    client->start_send(std::span(&text, 1), soon());
+    settle();
+    server.reset();  // which has never received
+    std::string all;
+    IoStatus end{};
+    read_to_end(*client, soon(), all, end);
+    run_until([&] { return end != IoStatus::ok; });
+    EXPECT_EQ(end, IoStatus::reset);
+}
+
+TEST_P(LoopTest, BytesThatReachAClosedSocketComeBackAsAReset) {
+    SocketPtr client;
+    SocketPtr server;
+    connect_pair(client, server);
+    server.reset();
+    settle();
+    IoStatus first{};
+    IoStatus later{};
+    auto send_twice = [](Socket& socket, Instant until, IoStatus& one, IoStatus& two) -> Detached {
+        one = co_await socket.send(Slice::constant("first"), until);
+        co_await sleep_until(socket.loop(), socket.loop().now() + 30);
+        two = co_await socket.send(Slice::constant("second"), until);
+    };
+    send_twice(*client, soon(), first, later);
+    run_until([&] { return later != IoStatus::ok; });
+    EXPECT_EQ(first, IoStatus::ok);
+    EXPECT_EQ(later, IoStatus::reset);
+    EXPECT_EQ(client->input_end(), IoStatus::ended);  // the close itself was an orderly one
+}
+
+TEST_P(LoopTest, BytesThatCameBeforeAResetAreReadBeforeIt) {
+    SocketPtr client;
+    SocketPtr server;
+    connect_pair(client, server);
+    Slice text = copied(*loop, "before");
+    client->start_send(std::span(&text, 1), soon());
+    settle();
+    reset(std::move(client));
+    settle();
+    std::string all;
+    IoStatus end{};
+    read_to_end(*server, soon(), all, end);
+    run_until([&] { return end != IoStatus::ok; });
+    EXPECT_EQ(all, "before");
+    EXPECT_EQ(end, IoStatus::reset);
+}
+
+TEST_P(LoopTest, ConnectionsThatNobodyAcceptedEndWithTheListener) {
+    IoStatus end{};
+    std::string answer;
+    bool done = false;
+    ask(*loop, listener->address(), "hello", answer, end, done);
+    listener.reset();
+    run_until([&] { return done; });
+    EXPECT_TRUE(end == IoStatus::refused || end == IoStatus::reset) << name(end);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LoopTest,
+                         testing::Values(Tried{Loop::Kind::io_uring}, Tried{Loop::Kind::epoll},
+                                         Tried{Loop::Kind::simulated, 1}, Tried{Loop::Kind::simulated, 2},
+                                         Tried{Loop::Kind::simulated, 3}, Tried{Loop::Kind::simulated, 4}),
+                         name_of);
+
+// ---- what only a loop of a kernel does
+
+class KernelLoopTest : public LoopTest {};
+
+TEST_P(KernelLoopTest, PostFromAnotherThreadWakesTheLoop) {
+    std::atomic<int> ran = 0;
+    std::thread other([&] {
+        for (int i = 0; i < 1000; ++i) loop->post([&] { ran.fetch_add(1); });
+    });
+    run_until([&] { return ran == 1000; });
+    other.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, KernelLoopTest, testing::Values(Tried{Loop::Kind::io_uring}, Tried{Loop::Kind::epoll}),
+                         name_of);
 
 }  // namespace
 }  // namespace net
