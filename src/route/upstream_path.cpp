@@ -1,5 +1,7 @@
 #include "route/upstream_path.h"
 
+#include <algorithm>
+
 namespace route {
 namespace {
 
@@ -32,7 +34,9 @@ std::string_view upstream_path(std::string_view base, std::string_view path, std
         if (base.ends_with('/')) return base.size() == 1 ? path : arena.join(base, behind_slash);
         return path == "/" ? base : arena.join(base, path);
     }
-    std::string_view rest = without_leading_dots(path.starts_with(matched) ? path.substr(matched.size()) : path);
+    // A route that matched without a path strips the root, so that "/" itself leaves nothing to join.
+    std::string_view rest = matched.empty() ? behind_slash : path.substr(std::min(matched.size(), path.size()));
+    rest = without_leading_dots(rest);
     if (handling == PathHandling::v0) return stripped_v0(base, path, rest, arena);
     if (base.ends_with('/') && rest.starts_with('/')) rest.remove_prefix(1);
     return arena.join(base, rest);

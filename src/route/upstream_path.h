@@ -16,8 +16,8 @@ enum class PathHandling : std::uint8_t {
 enum class StripPath : std::uint8_t { no, yes };
 
 // `base` and `path` begin with '/' (an empty `base` counts as "/"); `path` is in normal form; `matched` is the part at
-// the start of `path` that the route matched, removed if `strip`. The result lives in `arena` or is a view of an
-// argument.
+// the start of `path` that the route matched (empty: it has no paths), removed if `strip`. The result lives in `arena`
+// or is a view of an argument.
 [[nodiscard]] std::string_view upstream_path(std::string_view base, std::string_view path, std::string_view matched,
                                              StripPath strip, PathHandling handling, base::Arena& arena);
 

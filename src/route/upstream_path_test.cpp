@@ -54,6 +54,14 @@ TEST(UpstreamPath, V0) {
                                       {"/srv", "/rou", "/rou/req", "/srv/req", "/srv/rou/req"},
                                       {"/srv", "/rou/", "/rou/req", "/srv/req", "/srv/rou/req"},
                                       {"/srv", "", "/rou/req", "/srv/rou/req", "/srv/rou/req"},
+                                      {"/srv", "", "/", "/srv", "/srv"},
+                                      {"/srv", "", "/rou/", "/srv/rou/", "/srv/rou/"},
+                                      {"/srv/", "", "/", "/srv/", "/srv/"},
+                                      {"/srv/", "", "/rou", "/srv/rou", "/srv/rou"},
+                                      {"/", "", "/", "/", "/"},
+                                      {"/srv/", "/", "/rou", "/srv/rou", "/srv/rou"},
+                                      {"/srv/", "/", "/rou/req", "/srv/rou/req", "/srv/rou/req"},
+                                      {"/srv", "/", "/rou/", "/srv/rou/", "/srv/rou/"},
                                   });
 }
 
@@ -68,7 +76,21 @@ TEST(UpstreamPath, V1) {
                                       {"/srv/", "/rou", "/rou/req", "/srv/req", "/srv/rou/req"},
                                       {"/srv/", "/rou", "/roureq", "/srv/req", "/srv/roureq"},
                                       {"/srv", "/rou", "/rou", "/srv", "/srvrou"},
-                                      {"/srv", "", "/req", "/srv/req", "/srvreq"},
+                                      {"/srv", "", "/req", "/srvreq", "/srvreq"},
+                                      {"/srv", "", "/", "/srv", "/srv"},
+                                      {"/srv", "", "/req/", "/srvreq/", "/srvreq/"},
+                                      {"/srv/", "", "/req", "/srv/req", "/srv/req"},
+                                      {"/srv/", "", "/", "/srv/", "/srv/"},
+                                      {"/", "", "/req/", "/req/", "/req/"},
+                                      {"/srv", "/", "/", "/srv", "/srv"},
+                                      {"/srv", "/", "/req", "/srvreq", "/srvreq"},
+                                      {"/srv", "/rou", "/rou/", "/srv/", "/srvrou/"},
+                                      {"/srv", "/rou/", "/rou/", "/srv", "/srvrou/"},
+                                      {"/srv", "/rou/", "/rou/req", "/srvreq", "/srvrou/req"},
+                                      {"/srv/", "/rou", "/rou", "/srv/", "/srv/rou"},
+                                      {"/srv/", "/rou", "/rou/", "/srv/", "/srv/rou/"},
+                                      {"/srv/", "/rou/", "/rou/", "/srv/", "/srv/rou/"},
+                                      {"/srv/", "/rou/", "/rou/req", "/srv/req", "/srv/rou/req"},
                                   });
 }
 
