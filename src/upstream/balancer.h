@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/random.h"
 #include "upstream/targets.h"
@@ -32,18 +33,24 @@ class Plan {
     // `slots` is the resolution of consistent hashing (Kong: 10 to 65536).
     static std::shared_ptr<const Plan> build(EndpointSetPointer endpoints, Algorithm algorithm,
                                              std::uint32_t slots = default_slots);
+    Plan(EndpointSetPointer endpoints, Algorithm algorithm);
     virtual ~Plan() = default;
 
     [[nodiscard]] Algorithm algorithm() const { return algorithm_; }
     [[nodiscard]] const EndpointSet& set() const { return *endpoints_; }
     [[nodiscard]] std::span<const Endpoint> endpoints() const { return endpoints_->endpoints; }
-
-  protected:
-    Plan(EndpointSetPointer endpoints, Algorithm algorithm) : endpoints_(std::move(endpoints)), algorithm_(algorithm) {}
+    [[nodiscard]] std::size_t size() const { return flat_.size(); }
+    [[nodiscard]] std::uint32_t weight(std::uint32_t index) const { return flat_[index].weight; }
+    [[nodiscard]] EndpointState& state(std::uint32_t index) const { return *flat_[index].state; }
 
   private:
+    struct Flat {  // what a pick reads, dense
+        EndpointState* state;
+        std::uint32_t weight;
+    };
     EndpointSetPointer endpoints_;
     Algorithm algorithm_;
+    std::vector<Flat> flat_;
 };
 
 // One per core and upstream; used by that core only. An exchange keeps the balancer that it picked from until
@@ -56,8 +63,8 @@ class Balancer {
 
     // An index into endpoints(), or nothing if no endpoint with a weight is available.
     [[nodiscard]] virtual std::optional<std::uint32_t> pick(const PickInput& input) = 0;
-    // Each started(i) is followed by exactly one finished(i), on the same core. `latency` is the time to the response
-    // head.
+    // started(i) comes right after the pick, before connecting; each is followed by exactly one finished(i), on the
+    // same core. `latency` is the time to the response head.
     virtual void started(std::uint32_t index);
     virtual void finished(std::uint32_t index, std::chrono::nanoseconds latency, Outcome outcome, net::Instant now);
 
@@ -66,6 +73,15 @@ class Balancer {
 
   protected:
     Balancer(std::shared_ptr<const Plan> plan, std::uint64_t seed) : plan_(std::move(plan)), random_(seed) {}
+    // Has a weight, is in service, and was not tried.
+    [[nodiscard]] bool may_take(std::uint32_t index, std::span<const std::uint32_t> tried) const;
+    // The first that may take the request from `start` on, all round; if all were tried, the first of these.
+    [[nodiscard]] std::optional<std::uint32_t> first_from(std::uint32_t start,
+                                                          std::span<const std::uint32_t> tried) const;
+    [[nodiscard]] std::uint32_t random_index() {
+        return plan_->size() == 0 ? 0 : random_.below(static_cast<std::uint32_t>(plan_->size()));
+    }
+
     std::shared_ptr<const Plan> plan_;
     base::Random random_;
 };

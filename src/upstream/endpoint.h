@@ -38,11 +38,13 @@ struct alignas(64) EndpointState {
     PeakLatency latency;
 };
 
+inline constexpr std::uint32_t most_weight = 65'535;  // Kong's target.weight, and an SRV record's
+
 struct Endpoint {
     net::SocketAddress address;
     std::string host;        // the target's name, for Host and SNI (kong.md 3.3); the address itself if it was numeric
     std::uint16_t port = 0;  // the target's port, as Host shows it; address.port differs only by an override
-    std::uint32_t weight = 0;  // 0: no traffic
+    std::uint32_t weight = 0;  // up to most_weight; 0: no traffic
     std::uint32_t target = 0;  // which target it came from
     std::shared_ptr<EndpointState> state;
 };

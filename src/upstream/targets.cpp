@@ -1,0 +1,106 @@
+#include "upstream/targets.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "net/dns/names.h"
+
+namespace upstream {
+
+namespace {
+std::string_view without_brackets(std::string_view host) {
+    bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    return bracketed ? host.substr(1, host.size() - 2) : host;
+}
+
+std::optional<net::IpAddress> numeric(std::string_view host) {
+    auto address = net::IpAddress::parse(without_brackets(host));
+    return address ? std::optional(*address) : std::nullopt;
+}
+
+// RFC 3986 3.2.2: an IPv6 address stands in brackets wherever a host name could stand.
+std::string host_text(const net::IpAddress& address) {
+    return address.is_v4() ? address.text() : "[" + address.text() + "]";
+}
+}  // namespace
+
+base::Error EndpointSet::nothing_to_pick() const {
+    using base::Code;
+    auto error = [&](Code code, std::string why) {
+        return base::Error::upstream(code, base::Retry::never, std::move(why));
+    };
+    if (!endpoints.empty() || target_states.empty()) return error(Code::no_endpoint, "no target may take the request");
+    if (is_pending()) return error(Code::resolver_failed, "the name is still being resolved");
+    bool failed = std::find(target_states.begin(), target_states.end(), TargetState::failed) != target_states.end();
+    return error(failed ? Code::resolver_failed : Code::unresolved, detail);
+}
+
+bool EndpointSet::is_pending() const {
+    return std::find(target_states.begin(), target_states.end(), TargetState::pending) != target_states.end();
+}
+
+Targets::Targets(std::string upstream_id, std::vector<Target> targets, const net::dns::Overrides& overrides,
+                 EndpointStates& states)
+    : upstream_id_(std::move(upstream_id)), targets_(std::move(targets)), overrides_(overrides), states_(states) {
+    for (const Target& target : targets_) {
+        if (!numeric(target.host) && overrides_.find(target.host, target.port) == nullptr)
+            names_.push_back(net::dns::normal_name(target.host));
+    }
+    std::sort(names_.begin(), names_.end());
+    names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
+    records_.resize(names_.size());
+    endpoints_ = expanded();
+}
+
+bool Targets::update(std::string_view name, net::dns::RecordsPointer records) {
+    auto at = std::lower_bound(names_.begin(), names_.end(), name);
+    if (at == names_.end() || *at != name) return false;
+    net::dns::RecordsPointer& kept = records_[static_cast<std::size_t>(at - names_.begin())];
+    bool is_same = kept == records || (kept && records && kept->says_the_same_as(*records));
+    kept = std::move(records);
+    if (is_same) return false;
+    endpoints_ = expanded();
+    return true;
+}
+
+EndpointSetPointer Targets::expanded() const {
+    auto out = std::make_shared<EndpointSet>();
+    for (const Target& target : targets_) {
+        auto add = [&](const net::SocketAddress& address, std::string host) {
+            auto number = static_cast<std::uint32_t>(out->target_states.size());
+            out->endpoints.push_back(
+                {address, std::move(host), target.port, target.weight, number, states_.acquire(upstream_id_, address)});
+        };
+        if (const auto* said = overrides_.find(target.host, target.port)) {
+            for (const net::SocketAddress& address : *said) add(address, target.host);
+            out->target_states.push_back(TargetState::resolved);
+            continue;
+        }
+        if (auto address = numeric(target.host)) {
+            add({*address, target.port}, host_text(*address));
+            out->target_states.push_back(TargetState::resolved);
+            continue;
+        }
+        auto at = std::lower_bound(names_.begin(), names_.end(), net::dns::normal_name(target.host));
+        const net::dns::RecordsPointer& records = records_[static_cast<std::size_t>(at - names_.begin())];
+        if (records && records->is_resolved()) {
+            // Each address has the whole weight of the target (kong.md 7.3).
+            for (const net::IpAddress& address : records->addresses) add({address, target.port}, target.host);
+            out->target_states.push_back(TargetState::resolved);
+            continue;
+        }
+        if (out->detail.empty()) {
+            out->detail = target.host + ": " +
+                          (!records                  ? "not resolved yet"
+                           : records->detail.empty() ? "no address"
+                                                     : records->detail);
+        }
+        bool is_missing = records && records->state == net::dns::Records::State::not_found;
+        out->target_states.push_back(!records     ? TargetState::pending
+                                     : is_missing ? TargetState::not_found
+                                                  : TargetState::failed);
+    }
+    return out;
+}
+
+}  // namespace upstream
