@@ -50,6 +50,9 @@ std::string with_p_names(std::string_view pattern) {
 }
 
 base::Error faulty(std::string detail) { return base::Error::us(base::Code::invalid, std::move(detail)); }
+base::Error too_many(std::size_t groups) {
+    return faulty(fmt::format("{} groups, of which at most {} are captured", groups, max_capture_groups));
+}
 
 // PCRE2's scratch of one thread: results, limits and the stack of compiled code.
 struct Scratch {
@@ -99,7 +102,10 @@ std::vector<CaptureName> names_of(const pcre2_code* code) {
 
 }  // namespace
 
-Regex::Regex() = default;
+Regex::Regex(Engine engine, Mode mode, std::size_t groups, std::vector<CaptureName> names)
+    : engine_(std::move(engine)), names_(std::move(names)), groups_(static_cast<std::uint16_t>(groups)), mode_(mode) {
+    names_.shrink_to_fit();
+}
 Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 Regex::~Regex() = default;
@@ -108,94 +114,106 @@ void Regex::FreeCode::operator()(pcre2_real_code_8* code) const { pcre2_code_fre
 
 base::Result<Regex> Regex::compile(std::string_view pattern, Mode mode) {
     if (pattern.size() > max_path_pattern) return faulty(fmt::format("longer than {} bytes", max_path_pattern));
-    Regex regex;
-    regex.mode_ = mode;
+    std::vector<CaptureName> names;
+    if (mode == Mode::at_start) {
+        if (auto simple = SimplePattern::compile(pattern, names)) {
+            std::size_t groups = simple->groups();
+            return Regex(std::move(*simple), mode, groups, std::move(names));
+        }
+    }
     std::string text = with_p_names(pattern);
-
     re2::RE2::Options options;
     options.set_log_errors(false);
     options.set_max_mem(re2_memory);
     options.set_case_sensitive(mode == Mode::at_start);
     auto linear = std::make_unique<re2::RE2>(text, options);
-    int groups = 0;
-    if (linear->ok()) {
-        groups = linear->NumberOfCapturingGroups();
-        if (text.find("(?P<") != text.npos) {
-            for (const auto& [name, group] : linear->NamedCapturingGroups()) {
-                regex.names_.push_back({name, static_cast<std::uint16_t>(group)});
-            }
+    if (!linear->ok()) return compile_backtracking(text, mode);
+    auto groups = static_cast<std::size_t>(linear->NumberOfCapturingGroups());
+    if (groups > max_capture_groups) return too_many(groups);
+    if (text.find("(?P<") != text.npos) {
+        for (const auto& [name, group] : linear->NamedCapturingGroups()) {
+            names.push_back({name, static_cast<std::uint16_t>(group)});
         }
-        regex.re2_ = std::move(linear);
-    } else {
-        // Without its start optimisations: PCRE2 10.42 takes "(?=b)a*b" to need two bytes and so misses "b".
-        std::uint32_t flags =
-            PCRE2_NO_START_OPTIMIZE | PCRE2_DOLLAR_ENDONLY | (mode == Mode::at_start ? PCRE2_ANCHORED : PCRE2_CASELESS);
-        int error = 0;
-        PCRE2_SIZE offset = 0;
-        regex.pcre2_.reset(
-            pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), flags, &error, &offset, nullptr));
-        if (regex.pcre2_ == nullptr) {
-            PCRE2_UCHAR message[256];
-            pcre2_get_error_message(error, message, sizeof message);
-            return faulty(fmt::format("{} at offset {}", reinterpret_cast<const char*>(message), offset));
-        }
-        pcre2_jit_compile(regex.pcre2_.get(), PCRE2_JIT_COMPLETE);  // without it, the interpreter serves
-        std::uint32_t count = 0;
-        pcre2_pattern_info(regex.pcre2_.get(), PCRE2_INFO_CAPTURECOUNT, &count);
-        groups = static_cast<int>(count);
-        regex.names_ = names_of(regex.pcre2_.get());
     }
-    if (groups > static_cast<int>(max_capture_groups)) {
-        return faulty(fmt::format("{} groups, of which at most {} are captured", groups, max_capture_groups));
+    return Regex(std::move(linear), mode, groups, std::move(names));
+}
+
+base::Result<Regex> Regex::compile_backtracking(const std::string& pattern, Mode mode) {
+    // Without its start optimisations: PCRE2 10.42 takes "(?=b)a*b" to need two bytes and so misses "b".
+    std::uint32_t flags =
+        PCRE2_NO_START_OPTIMIZE | PCRE2_DOLLAR_ENDONLY | (mode == Mode::at_start ? PCRE2_ANCHORED : PCRE2_CASELESS);
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    Backtracking code(
+        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), flags, &error, &offset, nullptr));
+    if (code == nullptr) {
+        PCRE2_UCHAR message[256];
+        pcre2_get_error_message(error, message, sizeof message);
+        return faulty(fmt::format("{} at offset {}", reinterpret_cast<const char*>(message), offset));
     }
-    regex.groups_ = static_cast<std::uint16_t>(groups);
-    regex.names_.shrink_to_fit();
-    return regex;
+    pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // without it, the interpreter serves
+    std::uint32_t groups = 0;
+    pcre2_pattern_info(code.get(), PCRE2_INFO_CAPTURECOUNT, &groups);
+    if (groups > max_capture_groups) return too_many(groups);
+    std::vector<CaptureName> names = names_of(code.get());
+    return Regex(std::move(code), mode, groups, std::move(names));
 }
 
 Regex::Outcome Regex::match(std::string_view text, std::size_t from, Captures* captures) const {
-    std::size_t count = captures == nullptr ? 1 : groups_ + std::size_t{1};
-    if (re2_ != nullptr) {
-        // Asking for the match itself keeps RE2 on its lock-free engines for texts as short as paths.
-        re2::StringPiece found[max_capture_groups + 1];
-        auto anchor = mode_ == Mode::at_start ? re2::RE2::ANCHOR_START : re2::RE2::UNANCHORED;
-        if (!re2_->Match(text, from, text.size(), anchor, found, static_cast<int>(count))) return Outcome::differs;
-        if (captures != nullptr) {
-            for (std::size_t i = 0; i < count; ++i) captures->groups[i] = view(found[i]);
-            captures->count = count;
-        }
-        return Outcome::matches;
+    if (const auto* simple = std::get_if<SimplePattern>(&engine_)) {
+        return simple->match(text, from, captures) ? Outcome::matches : Outcome::differs;
     }
+    if (const auto* linear = std::get_if<Linear>(&engine_)) return match_linear(**linear, text, from, captures);
+    return match_backtracking(std::get_if<Backtracking>(&engine_)->get(), text, from, captures);
+}
+
+Regex::Outcome Regex::match_linear(const re2::RE2& engine, std::string_view text, std::size_t from,
+                                   Captures* captures) const {
+    // Asking for the match itself keeps RE2 on its lock-free engines for texts as short as paths.
+    re2::StringPiece found[max_capture_groups + 1];
+    std::size_t count = captures == nullptr ? 1 : groups_ + std::size_t{1};
+    auto anchor = mode_ == Mode::at_start ? re2::RE2::ANCHOR_START : re2::RE2::UNANCHORED;
+    if (!engine.Match(text, from, text.size(), anchor, found, static_cast<int>(count))) return Outcome::differs;
+    if (captures != nullptr) {
+        for (std::size_t i = 0; i < count; ++i) captures->groups[i] = view(found[i]);
+        captures->count = count;
+    }
+    return Outcome::matches;
+}
+
+Regex::Outcome Regex::match_backtracking(const pcre2_real_code_8* engine, std::string_view text, std::size_t from,
+                                         Captures* captures) const {
     Scratch& scratch = route::scratch();
-    int result = pcre2_match(pcre2_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, 0,
-                             scratch.results, scratch.context);
+    int result = pcre2_match(engine, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, 0, scratch.results,
+                             scratch.context);
     if (result == PCRE2_ERROR_NOMATCH) return Outcome::differs;
     if (result < 0) return Outcome::limited;
-    if (captures != nullptr) {
-        const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(scratch.results);
-        for (std::size_t i = 0; i < count; ++i) {
-            PCRE2_SIZE begin = offsets[2 * i];
-            PCRE2_SIZE end = offsets[2 * i + 1];
-            // \K can put the beginning behind the end; such a group is taken as empty.
-            bool took_part = i < static_cast<std::size_t>(result) && begin != PCRE2_UNSET && begin <= end;
-            captures->groups[i] = took_part ? text.substr(begin, end - begin) : std::string_view();
-        }
-        captures->count = count;
+    if (captures == nullptr) return Outcome::matches;
+    const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(scratch.results);
+    captures->count = groups_ + std::size_t{1};
+    for (std::size_t i = 0; i < captures->count; ++i) {
+        PCRE2_SIZE begin = offsets[2 * i];
+        PCRE2_SIZE end = offsets[2 * i + 1];
+        // \K can put the beginning behind the end; such a group is taken as empty.
+        bool took_part = i < static_cast<std::size_t>(result) && begin != PCRE2_UNSET && begin <= end;
+        captures->groups[i] = took_part ? text.substr(begin, end - begin) : std::string_view();
     }
     return Outcome::matches;
 }
 
 std::size_t Regex::memory_bytes() const {
     std::size_t bytes = sizeof *this + names_.capacity() * sizeof(CaptureName);
-    if (re2_ != nullptr) {
-        return bytes + re2_fixed_bytes + re2_->pattern().size() * 2 +
-               static_cast<std::size_t>(std::max(re2_->ProgramSize(), 0)) * re2_instruction_bytes;
+    if (const auto* simple = std::get_if<SimplePattern>(&engine_)) return bytes + simple->memory_bytes();
+    if (const auto* linear = std::get_if<Linear>(&engine_)) {
+        auto instructions = static_cast<std::size_t>(std::max((*linear)->ProgramSize(), 0));
+        return bytes + re2_fixed_bytes + (*linear)->pattern().size() * 2 + instructions * re2_instruction_bytes;
     }
-    PCRE2_SIZE code = 0;
-    PCRE2_SIZE jit = 0;
-    pcre2_pattern_info(pcre2_.get(), PCRE2_INFO_SIZE, &code);
-    pcre2_pattern_info(pcre2_.get(), PCRE2_INFO_JITSIZE, &jit);
-    return bytes + code + jit;
+    const pcre2_real_code_8* code = std::get_if<Backtracking>(&engine_)->get();
+    PCRE2_SIZE code_bytes = 0;
+    PCRE2_SIZE jit_bytes = 0;
+    pcre2_pattern_info(code, PCRE2_INFO_SIZE, &code_bytes);
+    pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &jit_bytes);
+    return bytes + code_bytes + jit_bytes;
 }
 
 }  // namespace route

@@ -1,17 +1,19 @@
-// Regex: one compiled pattern of a rule, on RE2 (linear time) where RE2 can express it, else on PCRE2 with JIT and
-// limits. Immutable after compile and safe from any thread; PCRE2's scratch memory is per thread. Used by the router
-// only.
+// Regex: one compiled pattern of a rule. Simple patterns run on a program of a few bytes, others on RE2 (linear time),
+// and what RE2 cannot express on PCRE2 with JIT and limits. Immutable after compile and safe from any thread; PCRE2's
+// scratch memory is per thread. Used by the router only.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
+#include "route/captures.h"
 #include "route/rule.h"
+#include "route/simple_pattern.h"
 
 namespace re2 {
 class RE2;
@@ -19,17 +21,6 @@ class RE2;
 struct pcre2_real_code_8;
 
 namespace route {
-
-struct CaptureName {
-    std::string name;
-    std::uint16_t group = 0;
-};
-
-// Group 0 is the whole match.
-struct Captures {
-    std::array<std::string_view, max_capture_groups + 1> groups;
-    std::size_t count = 0;
-};
 
 class Regex {
   public:
@@ -50,16 +41,26 @@ class Regex {
     // `captures` on a match (group 0 begins at `from`).
     [[nodiscard]] Outcome match(std::string_view text, std::size_t from, Captures* captures) const;
     [[nodiscard]] const std::vector<CaptureName>& names() const { return names_; }
-    [[nodiscard]] bool is_linear() const { return re2_ != nullptr; }
+    [[nodiscard]] bool is_linear() const { return !std::holds_alternative<Backtracking>(engine_); }
+    [[nodiscard]] bool is_simple() const { return std::holds_alternative<SimplePattern>(engine_); }
     [[nodiscard]] std::size_t memory_bytes() const;
 
   private:
-    Regex();
     struct FreeCode {
         void operator()(pcre2_real_code_8* code) const;
     };
-    std::unique_ptr<re2::RE2> re2_;
-    std::unique_ptr<pcre2_real_code_8, FreeCode> pcre2_;
+    using Linear = std::unique_ptr<re2::RE2>;
+    using Backtracking = std::unique_ptr<pcre2_real_code_8, FreeCode>;
+    using Engine = std::variant<Linear, Backtracking, SimplePattern>;
+
+    Regex(Engine engine, Mode mode, std::size_t groups, std::vector<CaptureName> names);
+    static base::Result<Regex> compile_backtracking(const std::string& pattern, Mode mode);
+    [[nodiscard]] Outcome match_linear(const re2::RE2& engine, std::string_view text, std::size_t from,
+                                       Captures* captures) const;
+    [[nodiscard]] Outcome match_backtracking(const pcre2_real_code_8* engine, std::string_view text, std::size_t from,
+                                             Captures* captures) const;
+
+    Engine engine_;
     std::vector<CaptureName> names_;
     std::uint16_t groups_ = 0;
     Mode mode_ = Mode::at_start;

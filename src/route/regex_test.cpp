@@ -13,10 +13,11 @@ Regex compiled(std::string_view pattern, Regex::Mode mode = Regex::Mode::at_star
     return std::move(*regex);
 }
 
-TEST(Regex, CapturesByNumberAndNameOnBothEngines) {
-    for (const char* look : {"", "(?=/)"}) {
-        Regex regex = compiled(std::string(look) + R"(/(?<kind>[a-z]+)/(?P<id>\d+)(x)?)");
-        EXPECT_EQ(regex.is_linear(), *look == '\0');
+TEST(Regex, CapturesByNumberAndNameOnEveryEngine) {
+    for (const char* look : {"", "(?:|)", "(?=/)"}) {
+        Regex regex = compiled(std::string(look) + R"(/(?<kind>[a-z]+)/(?P<id>\d+)(x?))");
+        EXPECT_EQ(regex.is_simple(), *look == '\0');
+        EXPECT_EQ(regex.is_linear(), *look == '\0' || look[2] == ':');
         Captures captures;
         ASSERT_EQ(regex.match("/base/pets/42/tail", 5, &captures), Regex::Outcome::matches);
         ASSERT_EQ(captures.count, 4u);

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "route/captures.h"
 #include "route/query.h"
-#include "route/regex.h"
 #include "route/rule.h"
 
 namespace route {

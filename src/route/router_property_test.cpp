@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "route/regex.h"
 #include "route/router.h"
 
 namespace route {
@@ -110,7 +111,16 @@ bool header_fits(const HeaderCondition& condition, const Fields& fields) {
 
 // The whole pattern at once, without any literal beginning taken off.
 bool regex_fits(const std::string& pattern, const std::string& path, std::string& matched) {
-    auto regex = Regex::compile("(?:" + pattern + ")", Regex::Mode::at_start);
+    std::string whole = "(?:" + pattern + ")";
+    if (std::size_t name = whole.find("(?<n>"); name != whole.npos) whole.insert(name + 2, "P");
+    RE2 linear(whole, RE2::Quiet);
+    if (linear.ok()) {
+        re2::StringPiece found;
+        if (!linear.Match(path, 0, path.size(), RE2::ANCHOR_START, &found, 1)) return false;
+        matched = std::string(found);
+        return true;
+    }
+    auto regex = Regex::compile(whole, Regex::Mode::at_start);  // look-ahead
     Captures captures;
     if (!regex || regex->match(path, 0, &captures) != Regex::Outcome::matches) return false;
     matched = captures.groups[0];
