@@ -257,6 +257,24 @@ TEST_F(Simulated, ResetAllBreaksBothSidesAndSparesOthers) {
     connect(again);
 }
 
+TEST_F(Simulated, WhatComesAfterAnAbortIsNeverRead) {
+    Dialled client;
+    connect(client);
+    Socket& server = *sink.sockets[0];
+    loop.abort(server);
+    std::size_t sent = 0;
+    send_much(*client.socket, 1'000'000, sent);  // does not know yet, and is told by the reset
+    loop.run_for(seconds(5));
+    EXPECT_LT(sent, 1'000'000u);
+    EXPECT_EQ(loop.statistics().queued, 0u);
+    std::size_t got = 0;
+    IoStatus end{};
+    read_all(server, got, end);
+    loop.run_for(seconds(5));
+    EXPECT_EQ(got, 0u);
+    EXPECT_EQ(end, IoStatus::reset);
+}
+
 TEST_F(Simulated, AFullQueueOfTheListenerMakesClientsWait) {
     listener.reset();
     ListenOptions options;
