@@ -158,7 +158,7 @@ void SimulatedLoop::close(Socket& socket) {
     }
     if (side == 0) connection.give_up.cancel();
     if (connection.ends[1 - side].out.arrived() > 0)
-        send_reset(connection, side);  // RFC 9293 3.10.4 asks for it, and Linux does it: unread input is lost
+        send_reset(connection, side);  // RFC 9293 3.6.1 (SHLD-3), and Linux does it
     else if (!end.is_broken)
         end.out.finish();
     keep_moving(connection, side);

@@ -257,22 +257,27 @@ TEST_F(Simulated, ResetAllBreaksBothSidesAndSparesOthers) {
     connect(again);
 }
 
-TEST_F(Simulated, WhatComesAfterAnAbortIsNeverRead) {
-    Dialled client;
-    connect(client);
-    Socket& server = *sink.sockets[0];
-    loop.abort(server);
-    std::size_t sent = 0;
-    send_much(*client.socket, 1'000'000, sent);  // does not know yet, and is told by the reset
-    loop.run_for(seconds(5));
-    EXPECT_LT(sent, 1'000'000u);
-    EXPECT_EQ(loop.statistics().queued, 0u);
-    std::size_t got = 0;
-    IoStatus end{};
-    read_all(server, got, end);
-    loop.run_for(seconds(5));
-    EXPECT_EQ(got, 0u);
-    EXPECT_EQ(end, IoStatus::reset);
+TEST(SimulatedSeeds, WhatComesAfterAnAbortIsNeverRead) {
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        SimulatedLoop loop(seed);
+        Accepted sink;
+        auto listener = std::move(loop.listen(address_of("127.0.0.1:80"), {}, sink)).value();
+        Dialled client;
+        dial(loop, listener->address(), client);
+        ASSERT_TRUE(loop.run_until([&] { return client.is_done && !sink.sockets.empty(); }, seconds(5)));
+        loop.abort(*sink.sockets[0]);
+        std::size_t sent = 0;
+        send_much(*client.socket, 1'000'000, sent);  // does not know yet, and is told by the reset
+        loop.run_for(std::chrono::milliseconds(seed % 4));
+        std::size_t got = 0;
+        IoStatus end{};
+        read_all(*sink.sockets[0], got, end);
+        loop.run_for(seconds(5));
+        EXPECT_EQ(got, 0u) << seed;
+        EXPECT_EQ(end, IoStatus::reset);
+        EXPECT_LT(sent, 1'000'000u);
+        EXPECT_EQ(loop.statistics().queued, 0u);
+    }
 }
 
 TEST_F(Simulated, AFullQueueOfTheListenerMakesClientsWait) {
