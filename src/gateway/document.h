@@ -17,6 +17,7 @@
 #include "route/rule.h"
 #include "schema/error.h"
 #include "schema/node.h"
+#include "schema/reader.h"
 
 namespace gateway {
 
@@ -191,6 +192,7 @@ struct Document {
     std::vector<ConsumerGroup> consumer_groups;
     std::vector<PluginUse> plugins;
     std::vector<schema::Tree> trees;  // own the plugin configurations
+    schema::Resolve resolve;          // what references to secrets in plugin configurations stand for
 };
 
 }  // namespace gateway

@@ -118,7 +118,7 @@ struct Limits {
     std::size_t bytes = 256ull << 20;     // text of one file
     std::size_t depth = 64;               // lists and maps inside each other
     std::size_t nodes = 32'000'000;       // written in one file
-    std::size_t alias_nodes = 4'000'000;  // copied by YAML aliases and merge keys
+    std::size_t alias_nodes = 1'000'000;  // copied by YAML aliases and merge keys
 };
 
 // One parsed file. Movable; nodes keep their addresses.
@@ -138,5 +138,8 @@ class Tree {
 using ParseResult = std::variant<Tree, Problem>;
 [[nodiscard]] ParseResult parse_yaml(std::string_view text, std::uint16_t file, const Limits& limits);
 [[nodiscard]] ParseResult parse_json(std::string_view text, std::uint16_t file, const Limits& limits);
+
+// The refusal of a text beyond Limits::bytes.
+[[nodiscard]] Problem too_large(std::size_t size, std::uint16_t file, const Limits& limits);
 
 }  // namespace schema

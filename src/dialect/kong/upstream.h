@@ -1,0 +1,223 @@
+// upstream and target: a named group of endpoints and how requests are spread over it (contract 1.5).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dialect/kong/common.h"
+
+namespace kong {
+
+using Statuses = schema::Set<std::int32_t>;
+using Seconds = std::chrono::duration<double>;
+
+struct ActiveHealthy {
+    Seconds interval{0};
+    Statuses http_statuses{200, 302};
+    std::int32_t successes = 0;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("interval", &ActiveHealthy::interval, "Time between probes of a healthy target; 0 = none.")
+                .between(0, 65535),
+            field("http_statuses", &ActiveHealthy::http_statuses, "Statuses that count as success.").between(100, 999),
+            field("successes", &ActiveHealthy::successes, "Successes in a row that make it healthy; 0 = never.")
+                .between(0, 255));
+    }
+};
+struct ActiveUnhealthy {
+    Seconds interval{0};
+    Statuses http_statuses{429, 404, 500, 501, 502, 503, 504, 505};
+    std::int32_t tcp_failures = 0;
+    std::int32_t timeouts = 0;
+    std::int32_t http_failures = 0;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("interval", &ActiveUnhealthy::interval, "Time between probes of an unhealthy target; 0 = none.")
+                .between(0, 65535),
+            field("http_statuses", &ActiveUnhealthy::http_statuses, "Statuses that count as failure.")
+                .between(100, 999),
+            field("tcp_failures", &ActiveUnhealthy::tcp_failures,
+                  "Failed connections that make it unhealthy; 0 = never.")
+                .between(0, 255),
+            field("timeouts", &ActiveUnhealthy::timeouts, "Timeouts that make it unhealthy; 0 = never.")
+                .between(0, 255),
+            field("http_failures", &ActiveUnhealthy::http_failures, "Bad statuses that make it unhealthy; 0 = never.")
+                .between(0, 255));
+    }
+};
+struct ActiveHealthcheck {
+    std::string type = "http";
+    Seconds timeout{1};
+    std::int32_t concurrency = 10;
+    std::string http_path = "/";
+    std::optional<std::string> https_sni;
+    bool https_verify_certificate = true;
+    std::map<std::string, std::vector<std::string>> headers;
+    ActiveHealthy healthy;
+    ActiveUnhealthy unhealthy;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("type", &ActiveHealthcheck::type, "What a probe is.").one_of("tcp", "http", "https", "grpc", "grpcs"),
+            field("timeout", &ActiveHealthcheck::timeout, "Longest wait for an answer.").between(0, 65535),
+            field("concurrency", &ActiveHealthcheck::concurrency, "Probes at a time.").between(1, 2147483648),
+            field("http_path", &ActiveHealthcheck::http_path, "Path of the probe.").matches(path_format),
+            field("https_sni", &ActiveHealthcheck::https_sni, "Server name of the probe.").matches(server_name_format),
+            field("https_verify_certificate", &ActiveHealthcheck::https_verify_certificate,
+                  "Whether a probe verifies the certificate."),
+            field("headers", &ActiveHealthcheck::headers, "Headers of the probe.").keys(header_name_format),
+            field("healthy", &ActiveHealthcheck::healthy, "When a target becomes healthy."),
+            field("unhealthy", &ActiveHealthcheck::unhealthy, "When a target becomes unhealthy."));
+    }
+};
+struct PassiveHealthy {
+    Statuses http_statuses{200, 201, 202, 203, 204, 205, 206, 207, 208, 226,
+                           300, 301, 302, 303, 304, 305, 306, 307, 308};
+    std::int32_t successes = 0;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("http_statuses", &PassiveHealthy::http_statuses, "Statuses that count as success.").between(100, 999),
+            field("successes", &PassiveHealthy::successes, "Successes in a row that make it healthy; 0 = never.")
+                .between(0, 255));
+    }
+};
+struct PassiveUnhealthy {
+    Statuses http_statuses{429, 500, 503};
+    std::int32_t tcp_failures = 0;
+    std::int32_t timeouts = 0;
+    std::int32_t http_failures = 0;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("http_statuses", &PassiveUnhealthy::http_statuses, "Statuses that count as failure.")
+                .between(100, 999),
+            field("tcp_failures", &PassiveUnhealthy::tcp_failures,
+                  "Failed connections that make it unhealthy; 0 = never.")
+                .between(0, 255),
+            field("timeouts", &PassiveUnhealthy::timeouts, "Timeouts that make it unhealthy; 0 = never.")
+                .between(0, 255),
+            field("http_failures", &PassiveUnhealthy::http_failures, "Bad statuses that make it unhealthy; 0 = never.")
+                .between(0, 255));
+    }
+};
+struct PassiveHealthcheck {
+    std::string type = "http";
+    PassiveHealthy healthy;
+    PassiveUnhealthy unhealthy;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(field("type", &PassiveHealthcheck::type, "What traffic is judged.")
+                                  .one_of("tcp", "http", "https", "grpc", "grpcs"),
+                              field("healthy", &PassiveHealthcheck::healthy, "When a target becomes healthy."),
+                              field("unhealthy", &PassiveHealthcheck::unhealthy, "When a target becomes unhealthy."));
+    }
+};
+struct Healthchecks {
+    ActiveHealthcheck active;
+    PassiveHealthcheck passive;
+    double threshold = 0;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(field("active", &Healthchecks::active, "Probes."),
+                              field("passive", &Healthchecks::passive, "Judging by the traffic."),
+                              field("threshold", &Healthchecks::threshold,
+                                    "Percent of weight that must be available, or the whole upstream counts as down.")
+                                  .between(0, 100));
+    }
+};
+
+struct Upstream {
+    static constexpr std::string_view title = "upstream";
+    static constexpr std::string_view description =
+        "A named group of targets. A service whose `host` is its name spreads its requests over it.";
+
+    std::optional<base::Uuid> id;
+    std::optional<double> created_at;
+    std::optional<double> updated_at;
+    std::string name;
+    std::string algorithm = "round-robin";
+    std::string hash_on = "none";
+    std::string hash_fallback = "none";
+    std::optional<std::string> hash_on_header;
+    std::optional<std::string> hash_fallback_header;
+    std::optional<std::string> hash_on_cookie;
+    std::string hash_on_cookie_path = "/";
+    std::optional<std::string> hash_on_query_arg;
+    std::optional<std::string> hash_fallback_query_arg;
+    std::optional<std::string> hash_on_uri_capture;
+    std::optional<std::string> hash_fallback_uri_capture;
+    std::optional<std::string> sticky_sessions_cookie;
+    std::string sticky_sessions_cookie_path = "/";
+    std::int32_t slots = 10000;
+    std::optional<std::string> host_header;
+    Reference client_certificate;
+    bool use_srv_name = false;
+    Healthchecks healthchecks;
+    schema::Set<std::string> tags;
+
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            id_field<Upstream>(), created_field<Upstream>(), updated_field<Upstream>(),
+            field("name", &Upstream::name, "Unique name, a host name.").required().matches(upstream_name_format),
+            field("algorithm", &Upstream::algorithm, "How a target is chosen; `random-two-choices` is our addition.")
+                .one_of("consistent-hashing", "least-connections", "round-robin", "latency", "sticky-sessions",
+                        "random-two-choices"),
+            field("hash_on", &Upstream::hash_on, "What is hashed.")
+                .one_of("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture"),
+            field("hash_fallback", &Upstream::hash_fallback, "What is hashed if the first is absent.")
+                .one_of("none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture"),
+            field("hash_on_header", &Upstream::hash_on_header, "Name of the header.").matches(header_name_format),
+            field("hash_fallback_header", &Upstream::hash_fallback_header, "Name of the header.")
+                .matches(header_name_format),
+            field("hash_on_cookie", &Upstream::hash_on_cookie, "Name of the cookie; issued if absent.")
+                .matches(cookie_name_format),
+            field("hash_on_cookie_path", &Upstream::hash_on_cookie_path, "Path of the issued cookie.")
+                .matches(path_format),
+            field("hash_on_query_arg", &Upstream::hash_on_query_arg, "Name of the query argument."),
+            field("hash_fallback_query_arg", &Upstream::hash_fallback_query_arg, "Name of the query argument."),
+            field("hash_on_uri_capture", &Upstream::hash_on_uri_capture, "Name of the route regex's group."),
+            field("hash_fallback_uri_capture", &Upstream::hash_fallback_uri_capture,
+                  "Name of the route regex's group."),
+            field("sticky_sessions_cookie", &Upstream::sticky_sessions_cookie, "Name of the session cookie.")
+                .matches(cookie_name_format),
+            field("sticky_sessions_cookie_path", &Upstream::sticky_sessions_cookie_path, "Path of the session cookie.")
+                .matches(path_format),
+            field("slots", &Upstream::slots, "Size of the hash ring.").between(10, 65536),
+            field("host_header", &Upstream::host_header, "Host that the targets see.").matches(host_port_format),
+            field("client_certificate", &Upstream::client_certificate, "Certificate shown to the targets."),
+            field("use_srv_name", &Upstream::use_srv_name, "Whether Host is the name in the SRV record."),
+            field("healthchecks", &Upstream::healthchecks, "How targets are judged."), tags_field<Upstream>());
+    }
+    void check(schema::Checks& checks) const;
+};
+
+struct Target {
+    static constexpr std::string_view title = "target";
+    static constexpr std::string_view description = "One endpoint of an upstream.";
+
+    std::optional<base::Uuid> id;
+    std::optional<double> created_at;
+    std::optional<double> updated_at;
+    std::string target;
+    std::int32_t weight = 100;
+    Reference upstream;
+    schema::Set<std::string> tags;
+
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            id_field<Target>(), created_field<Target>(), updated_field<Target>(),
+            field("target", &Target::target, "Host name or address with an optional port (8000).").required(),
+            field("weight", &Target::weight, "Its share of the requests; 0 = none.").between(0, 65535),
+            field("upstream", &Target::upstream, "The upstream it belongs to."), tags_field<Target>());
+    }
+    void check(schema::Checks& checks) const;
+};
+
+}  // namespace kong
