@@ -53,7 +53,7 @@ template <typename T>
 struct TaskPromise : TaskPromiseShared<T> {
     std::optional<T> value;
     Task<T> get_return_object();
-    template <typename U>
+    template <typename U = T>
     void return_value(U&& result) {
         value.emplace(std::forward<U>(result));
     }

@@ -28,7 +28,7 @@ struct Block {
 class BufferPool {
   public:
     static constexpr std::uint32_t large_size = 32 * 1024;
-    static constexpr std::uint32_t small_size = 4 * 1024;
+    static constexpr std::uint32_t small_size = 8 * 1024;
     static constexpr std::uint32_t most_large = 32 * 1024;  // ids are 15 bits: 1 GiB
 
     BufferPool() = default;
@@ -114,7 +114,7 @@ class Draft {
     explicit Draft(Block* block) : block_(block) {}
     Draft(Draft&& other) noexcept : block_(std::exchange(other.block_, nullptr)), size_(other.size_) {}
     Draft(const Draft&) = delete;
-    Draft& operator=(const Draft&) = delete;
+    Draft& operator=(Draft&&) = delete;
     ~Draft() {
         if (block_ != nullptr && --block_->references == 0) block_->pool->recycle(block_);
     }
@@ -132,6 +132,11 @@ class Draft {
         size_ += text.size();
     }
     [[nodiscard]] std::string_view text() { return {begin(), size_}; }
+    // What is filled so far (from `from` on); the block goes on being filled behind it.
+    [[nodiscard]] Slice slice(std::size_t from = 0) const {
+        ++block_->references;
+        return Slice(block_, block_->data() + from, size_ - from);
+    }
     Slice finish() && {
         Block* block = std::exchange(block_, nullptr);
         return Slice(block, block->data(), size_);

@@ -89,6 +89,8 @@ class Socket : public base::SlabAllocated<Socket> {
     // are both false). Replaces the waiter there was.
     void on_input(Waiter waiter, Instant deadline);
     void forget_input_waiter();
+    // Wakes who waits for input as if the deadline had passed: something else has happened that it must look at.
+    void interrupt() { input_deadline_passed(); }
     [[nodiscard]] bool has_input() const { return !first_.empty(); }
     [[nodiscard]] std::size_t queued() const { return queued_; }
     // Whether no byte will be added to what is queued.

@@ -1,0 +1,63 @@
+#include "gateway/acceptor.h"
+
+#include <utility>
+
+#include "gateway/connection.h"
+#include "observe/log.h"
+
+namespace gateway {
+
+namespace {
+
+using observe::Counter;
+
+// Clients that are told about the limit at one time, a core; further ones are just closed.
+constexpr int most_refusing = 64;
+constexpr net::Milliseconds refusal_time{1'000};
+constexpr std::string_view refusal =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 21\r\nRetry-After: "
+    "1\r\n"
+    "Connection: close\r\n\r\nToo many connections\n";
+
+// Answers before there is a request, then reads on for a moment: closing with unread input would take the answer back.
+base::Detached refuse(net::SocketPtr socket) {
+    static thread_local int refusing = 0;
+    if (refusing >= most_refusing) co_return;
+    ++refusing;
+    net::Instant deadline = net::after(socket->loop().now(), refusal_time);
+    if (co_await socket->send(net::Slice::constant(refusal), deadline) == net::IoStatus::ok) {
+        socket->shutdown_write();
+        net::IoStatus status = net::IoStatus::ok;
+        for (int i = 0; i < 16 && status == net::IoStatus::ok; ++i) {
+            net::Received received = co_await socket->receive(deadline);
+            status = received.status;
+        }
+    }
+    --refusing;
+}
+
+}  // namespace
+
+void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) {
+    if (core_.is_draining()) return;
+    if (core_.process.enter(socket->remote().ip)) return Connection::begin(core_, std::move(socket), local, serve_);
+    core_.metrics.add(Counter::connections_refused_limit);
+    static thread_local observe::Throttle throttle;
+    if (auto held_back = throttle.pass(std::chrono::milliseconds(core_.loop.now())))
+        observe::log(observe::Level::warn, "client", "connection refused: limit reached",
+                     {{"client", socket->remote().text()},
+                      {"connections", core_.process.connections()},
+                      {"not_shown", *held_back}});
+    refuse(std::move(socket));
+}
+
+void Acceptor::accept_failed(net::IoStatus status) {
+    core_.metrics.add(Counter::connections_refused_descriptors);
+    static thread_local observe::Throttle throttle;
+    if (auto held_back = throttle.pass(std::chrono::milliseconds(core_.loop.now())))
+        observe::log(
+            observe::Level::error, "net", "cannot accept: raise the limit of open files (LimitNOFILE, ulimit -n)",
+            {{"reason", name(status)}, {"connections", core_.process.connections()}, {"not_shown", *held_back}});
+}
+
+}  // namespace gateway

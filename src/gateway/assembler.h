@@ -1,0 +1,49 @@
+// Assembler: puts together what one send will carry. Small things (heads, chunk framing, short bodies) are copied into
+// one block so that the send is a plain one; large pieces go by reference, without a copy.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "net/buffer.h"
+#include "net/socket.h"
+
+namespace gateway {
+
+class Assembler {
+  public:
+    static constexpr std::size_t copied_up_to = 4096;        // pieces of this size are copied if they fit
+    static constexpr std::size_t enough_bytes = 256 * 1024;  // of one send
+
+    explicit Assembler(net::BufferPool& buffers) : buffers_(buffers) {}
+
+    // Room for `size` bytes to be written in place; follow with grew().
+    [[nodiscard]] std::span<char> room(std::size_t size);
+    void grew(std::size_t size) {
+        draft_->grew(size);
+        bytes_ += size;
+    }
+    void copy(std::string_view text);
+    // By reference, or copied if it is small.
+    void add(net::Slice piece);
+
+    // No more pieces should be added; one copy() still fits.
+    [[nodiscard]] bool is_full() const { return count_ + 3 >= pieces_.size() || bytes_ >= enough_bytes; }
+    [[nodiscard]] bool empty() const { return bytes_ == 0; }
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    // Everything, in order; once. Then it may be filled anew.
+    [[nodiscard]] std::span<net::Slice> finish();
+
+  private:
+    void close_draft();
+    net::BufferPool& buffers_;
+    std::array<net::Slice, net::Socket::most_pieces> pieces_;
+    std::size_t count_ = 0;
+    std::size_t bytes_ = 0;
+    std::optional<net::Draft> draft_;
+    std::size_t draft_used_ = 0;  // bytes of the draft that are pieces already
+};
+
+}  // namespace gateway

@@ -1,0 +1,55 @@
+#include "gateway/body_relay.h"
+
+#include <utility>
+
+namespace gateway {
+
+void BodyRelay::start(http::BodyFraming in, std::uint64_t length, const http1::Limits& limits, http::BodyFraming out,
+                      TrailerChoice trailers) {
+    decoder_.start(in, length, limits);
+    out_ = out;
+    trailers_ = trailers;
+    ended_ = in == http::BodyFraming::none;
+}
+
+bool BodyRelay::feed(net::Slice& input, Assembler& out) {
+    using State = http1::BodyDecoder::State;
+    while (!input.empty() && !ended_ && !out.is_full()) {
+        http1::BodyDecoder::Step step = decoder_.feed(input.text());
+        if (step.state == State::error) return false;
+        if (!step.piece.empty())
+            add_content(input.part(static_cast<std::size_t>(step.piece.data() - input.data()), step.piece.size()), out);
+        input.remove_prefix(step.consumed);
+        if (step.state == State::done) add_end(out);
+    }
+    if (!ended_ && is_done()) add_end(out);  // an empty body of known length
+    return true;
+}
+
+bool BodyRelay::end_of_input(Assembler& out) {
+    if (decoder_.end_of_input() != http1::BodyDecoder::State::done) return false;
+    if (!ended_) add_end(out);
+    return true;
+}
+
+void BodyRelay::add_content(net::Slice content, Assembler& out) {
+    if (out_ != http::BodyFraming::chunked) return out.add(std::move(content));
+    char prefix[http1::chunk_prefix_capacity];
+    out.copy(http1::write_chunk_prefix(content.size(), prefix));
+    out.add(std::move(content));
+    out.copy(http1::chunk_end);
+}
+
+void BodyRelay::add_end(Assembler& out) {
+    ended_ = true;
+    if (out_ != http::BodyFraming::chunked) return;
+    const http::Headers& trailers = decoder_.trailers();
+    if (trailers_ == TrailerChoice::pass && !trailers.empty()) {
+        std::size_t size = http1::last_chunk_size(trailers);
+        if (std::size_t written = http1::write_last_chunk(trailers, out.room(size)); written > 0)
+            return out.grew(written);
+    }
+    out.copy(http1::last_chunk);
+}
+
+}  // namespace gateway

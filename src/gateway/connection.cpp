@@ -1,0 +1,338 @@
+#include "gateway/connection.h"
+
+#include <utility>
+
+#include "gateway/access.h"
+#include "gateway/client_address.h"
+#include "gateway/forward.h"
+#include "gateway/heads.h"
+#include "gateway/relay.h"
+#include "gateway/reply.h"
+#include "gateway/tunnel.h"
+#include "http/http1/parse.h"
+#include "http/status.h"
+#include "observe/log.h"
+
+namespace gateway {
+
+namespace {
+
+using base::Task;
+using observe::Counter;
+using observe::Gauge;
+
+// A request body that nobody wants is read to its end if it is no longer than this; else the connection is closed.
+constexpr std::uint64_t most_discarded = 64 * 1024;
+// While lingering: what a client may still send before it is cut off.
+constexpr std::uint64_t most_lingering = 1024 * 1024;
+
+Counter counter_of(http1::Fault fault) {
+    using http1::Fault;
+    if (http1::is_limit(fault)) return Counter::parse_errors_too_large;
+    switch (fault) {
+        case Fault::empty_request_line:
+        case Fault::bad_request_line:
+        case Fault::bad_method:
+        case Fault::missing_version:
+        case Fault::bad_version:
+        case Fault::unsupported_version:
+            return Counter::parse_errors_request_line;
+        case Fault::bad_target:
+        case Fault::fragment_in_target:
+        case Fault::userinfo_in_target:
+        case Fault::target_form_mismatch:
+            return Counter::parse_errors_target;
+        case Fault::missing_host:
+        case Fault::duplicate_host:
+        case Fault::bad_host:
+            return Counter::parse_errors_host;
+        case Fault::bad_header_name:
+        case Fault::space_before_colon:
+        case Fault::missing_colon:
+        case Fault::folded_header:
+        case Fault::bad_header_value:
+        case Fault::bad_connection:
+            return Counter::parse_errors_header;
+        case Fault::bad_content_length:
+        case Fault::duplicate_content_length:
+        case Fault::length_and_transfer_encoding:
+        case Fault::bad_transfer_encoding:
+        case Fault::unsupported_transfer_encoding:
+        case Fault::transfer_encoding_in_http10:
+            return Counter::parse_errors_framing;
+        case Fault::bad_chunk_size:
+        case Fault::bad_chunk_extension:
+        case Fault::bad_chunk_end:
+            return Counter::parse_errors_chunk;
+        default:
+            return Counter::parse_errors_other;
+    }
+}
+
+// How the response's body reaches this client (RFC 9112 6.3).
+ClientFraming framing_for(const Transaction& transaction) {
+    const http::ResponseHead& response = transaction.response;
+    bool is_head = transaction.request.method == http::Method::head;
+    ClientFraming out;
+    if (!transaction.is_from_upstream) {
+        out.length = transaction.response_text.size();
+        out.framing =
+            is_head || http::is_bodiless(response.status) ? http::BodyFraming::none : http::BodyFraming::length;
+        if (http::is_bodiless(response.status)) out.length.reset();
+        return out;
+    }
+    switch (response.framing) {
+        case http::BodyFraming::none:
+            out.length = response.declared_length;
+            break;
+        case http::BodyFraming::length:
+            out.framing = http::BodyFraming::length;
+            out.length = response.content_length;
+            break;
+        case http::BodyFraming::chunked:
+        case http::BodyFraming::until_close:
+            // An HTTP/1.0 client knows no chunks: the close is the end.
+            out.framing =
+                transaction.request.minor_version == 0 ? http::BodyFraming::until_close : http::BodyFraming::chunked;
+            break;
+    }
+    return out;
+}
+
+}  // namespace
+
+// ---- life
+
+void Connection::begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve) {
+    auto* self = new Connection(core, std::move(socket), local, serve);
+    self->insert_before(core.asleep_);
+    // A client that has connected should say something soon.
+    self->socket_->on_input({&Connection::wake, self},
+                            net::after(core.loop.now(), core.settings.limits.header_timeout));
+}
+
+Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve)
+    : core_(core), socket_(std::move(socket)), local_(local), serve_(serve), number_(core.next_connection_number()) {
+    core_.metrics.add(Counter::connections_accepted);
+    core_.metrics.raise(Gauge::connections_active);
+}
+
+Connection::~Connection() {
+    unlink();
+    if (serving_) std::exchange(serving_, {}).destroy();
+    core_.process.leave(socket_->remote().ip);
+    core_.metrics.lower(Gauge::connections_active);
+}
+
+void Connection::close() { delete this; }
+
+void Connection::sleep() {
+    unlink();
+    insert_before(core_.asleep_);
+    socket_->on_input({&Connection::wake, this}, net::after(core_.loop.now(), core_.settings.limits.idle_timeout));
+}
+
+void Connection::wake(void* self) {
+    auto& connection = *static_cast<Connection*>(self);
+    if (!connection.socket_->has_input()) return connection.close();  // the client has closed, or slept too long
+    connection.unlink();
+    connection.insert_before(connection.core_.awake_);
+    connection.serve_requests();
+    connection.serving_.resume();
+}
+
+void Connection::served() {
+    serving_ = {};
+    if (keep_open_ && !core_.is_draining())
+        sleep();
+    else
+        close();
+}
+
+// ---- requests
+
+Connection::Serving Connection::serve_requests() {
+    do {
+        auto owned = std::make_unique<Transaction>(core_, *socket_);
+        Transaction& transaction = *owned;
+        transaction.timings.started = core_.loop.now();
+        core_.metrics.raise(Gauge::requests_active);
+        net::Instant deadline = net::after(core_.loop.now(), core_.settings.limits.header_timeout);
+        HeadReader reader(http1::MessageKind::request);
+        HeadReader::State state = reader.take(socket_->take_input().slice, core_.loop.buffers(), core_.client_limits);
+        net::IoStatus lost = net::IoStatus::ok;
+        while (state == HeadReader::State::more && lost == net::IoStatus::ok) {
+            net::Received received = co_await socket_->receive(deadline);
+            lost = received.status;
+            if (lost == net::IoStatus::ok)
+                state = reader.take(std::move(received.slice), core_.loop.buffers(), core_.client_limits);
+        }
+        if (lost != net::IoStatus::ok && (lost != net::IoStatus::timed_out || !reader.has_begun())) {
+            keep_open_ = false;  // gone in the middle of a head: nobody to answer
+            core_.metrics.lower(Gauge::requests_active);
+            co_return;
+        }
+        begin_transaction(transaction, reader);
+        if (transaction.response.status == 0) {
+            try {
+                co_await serve_(transaction);
+            } catch (const std::exception& error) {
+                // Foreign code only (allocation, libraries): ours returns errors.
+                observe::log(observe::Level::crit, "gateway", error.what(), {{"request_id", transaction.id()}});
+                reply_error(transaction, 500, {}, ErrorKind::gateway);
+                keep_open_ = false;
+            }
+        }
+        co_await answer(transaction);
+        finish(transaction);
+    } while (keep_open_ && socket_->has_input() && !core_.is_draining());
+}
+
+void Connection::begin_transaction(Transaction& transaction, const HeadReader& reader) {
+    ++requests_;
+    core_.metrics.add(Counter::requests);
+    transaction.connection_number = number_;
+    transaction.connection_requests = requests_;
+    core_.request_ids.write(transaction.request_id.data());
+    transaction.snapshot = core_.snapshot();
+    transaction.head_bytes = reader.bytes();
+    http1::Fault fault = reader.fault();
+    bool is_late = fault == http1::Fault::none && !reader.is_complete();
+    if (!is_late && fault == http1::Fault::none) {
+        fault = http1::parse_request_head(reader.head(), core_.client_limits, transaction.request);
+        transaction.head_size = reader.head().size();
+        socket_->unread(reader.rest());
+    }
+    identify_client(transaction, socket_->remote(), local_);
+    if (is_late) {
+        core_.metrics.add(Counter::client_timeouts);
+        reply_error(transaction, 408, {}, ErrorKind::unread);
+    } else if (fault != http1::Fault::none) {
+        core_.metrics.add(counter_of(fault));
+        observe::log(observe::Level::info, "client", http1::message(fault),
+                     {{"fault", http1::name(fault)}, {"client", socket_->remote().text()}});
+        reply_fault(transaction, fault);
+    } else {
+        return;
+    }
+    keep_open_ = false;
+}
+
+// Whether the connection can carry another request once this one is answered, as far as can be known now.
+bool Connection::can_be_kept(const Transaction& transaction) const {
+    const Limits& limits = core_.settings.limits;
+    const http::RequestHead& request = transaction.request;
+    if (!keep_open_ || !request.keep_alive || core_.is_draining()) return false;
+    if (limits.keepalive_requests != 0 && requests_ >= limits.keepalive_requests) return false;
+    if (!transaction.has_body() || transaction.is_from_upstream) return true;
+    // Our own answer to a request whose body is still to come.
+    if (transaction.request_body.is_done() && transaction.tries > 0) return true;
+    bool is_coming = !request.expect_continue || transaction.asked_to_continue;
+    return transaction.tries == 0 && is_coming && request.framing == http::BodyFraming::length &&
+           request.content_length <= most_discarded;
+}
+
+Task<void> Connection::answer(Transaction& transaction) {
+    net::Socket& client = *socket_;
+    const Limits& limits = core_.settings.limits;
+    bool keep = can_be_kept(transaction);
+    ClientFraming framing = framing_for(transaction);
+    if (framing.framing == http::BodyFraming::until_close) keep = false;
+    framing.close = !keep;
+    keep_open_ = keep;
+    transaction.is_tunnel = transaction.is_from_upstream && transaction.response.status == 101;
+    Assembler out(core_.loop.buffers());
+    if (auto added = add_client_head(transaction, framing, out); !added) {
+        // Only an upstream's odd field can do that, and the parser has seen it: a fault of ours.
+        observe::log(observe::Level::crit, "gateway", added.error().detail, {{"request_id", transaction.id()}});
+        keep_open_ = false;
+        finish_attempt(transaction, upstream::Outcome::failed);
+        co_return;
+    }
+    RelayEnd end;
+    bool has_text = framing.framing == http::BodyFraming::length && !transaction.is_from_upstream;
+    if (has_text) out.copy(transaction.response_text);
+    if (transaction.is_from_upstream && !transaction.is_tunnel) {
+        net::Socket& upstream = *transaction.link->socket;
+        TrailerChoice trailers = transaction.request.accepts_trailers ? TrailerChoice::pass : TrailerChoice::drop;
+        transaction.response_body.start(transaction.response.framing, transaction.response.content_length,
+                                        core_.upstream_limits, framing.framing, trailers);
+        // What has come with the head goes out with the head.
+        bool is_sound = true;
+        while (is_sound && !transaction.response_body.is_done() && upstream.has_input() && !out.is_full()) {
+            net::Slice input = upstream.take_input().slice;
+            is_sound = transaction.response_body.feed(input, out);
+            upstream.unread(std::move(input));
+        }
+        if (!is_sound) end.kind = RelayEnd::Kind::source_malformed;
+    }
+    net::IoStatus sent = co_await client.send(out.finish(), net::after(core_.loop.now(), limits.send_timeout));
+    if (sent != net::IoStatus::ok) {
+        end = {RelayEnd::Kind::sink_lost, sent};
+    } else if (transaction.is_tunnel) {
+        co_await tunnel(transaction);
+        keep_open_ = false;
+    } else if (transaction.is_from_upstream && end.kind == RelayEnd::Kind::done &&
+               !transaction.response_body.is_done()) {
+        RelayLimits relay_limits{transaction.service->read_timeout, limits.send_timeout, 0, 0, {}};
+        end = co_await relay(*transaction.link->socket, transaction.response_body, client, relay_limits);
+    }
+    if (end.kind != RelayEnd::Kind::done) {
+        // The answer is incomplete and the client must see that: closing is all that is left.
+        keep_open_ = false;
+        bool is_client = end.kind == RelayEnd::Kind::sink_lost;
+        core_.metrics.add(is_client ? Counter::client_aborts : Counter::upstream_malformed);
+        observe::log(is_client ? observe::Level::info : observe::Level::error, is_client ? "client" : "upstream",
+                     is_client ? "gone before the end of the answer" : "answer incomplete",
+                     {{"status", name(end.status)}, {"request_id", transaction.id()}});
+    }
+    if (transaction.is_from_upstream) {
+        transaction.response_body_bytes = transaction.response_body.received();
+        bool is_whole = end.kind == RelayEnd::Kind::done;
+        // The pump refers to the link: a request that is still being sent ends here, since its answer is complete.
+        bool was_cut = transaction.request_pump.is_valid() && !transaction.pump_end;
+        finish_attempt(transaction, is_whole ? upstream::Outcome::answered : upstream::Outcome::failed);
+        if (was_cut) transaction.request_pump = {};
+    } else {
+        transaction.response_body_bytes = has_text ? transaction.response_text.size() : 0;
+    }
+    if (end.kind != RelayEnd::Kind::done || transaction.is_tunnel) co_return;
+    if (!co_await finish_request_body(transaction)) keep_open_ = false;
+    if (!keep_open_) co_await linger();
+}
+
+// Reads what is left of a request body, so that the next request begins where it should. False if that is too much.
+Task<bool> Connection::finish_request_body(Transaction& transaction) {
+    if (!transaction.has_body()) co_return true;
+    if (transaction.tries == 0)
+        transaction.request_body.start(transaction.request.framing, transaction.request.content_length,
+                                       core_.client_limits, http::BodyFraming::none, TrailerChoice::drop);
+    if (transaction.request_body.is_done()) co_return true;
+    if (!keep_open_ || (transaction.request.expect_continue && !transaction.asked_to_continue)) co_return false;
+    RelayEnd end =
+        co_await discard(*socket_, transaction.request_body, core_.settings.limits.body_timeout, most_discarded);
+    co_return end.kind == RelayEnd::Kind::done;
+}
+
+// Closing with unread input makes TCP send a reset, which can destroy the answer on its way to the client (RFC 9112
+// 9.6): so first only our half is closed, and what the client still sends is read for a while.
+Task<void> Connection::linger() {
+    if (socket_->input_ended() && !socket_->has_input()) co_return;
+    socket_->shutdown_write();
+    net::Instant deadline = net::after(core_.loop.now(), core_.settings.limits.linger_timeout);
+    std::uint64_t read = 0;
+    while (read < most_lingering) {
+        net::Received received = co_await socket_->receive(deadline);
+        if (received.status != net::IoStatus::ok) co_return;
+        read += received.slice.size();
+    }
+}
+
+void Connection::finish(Transaction& transaction) {
+    transaction.timings.finished = core_.loop.now();
+    transaction.request_body_bytes = transaction.request_body.received();
+    core_.metrics.lower(Gauge::requests_active);
+    record(transaction);
+}
+
+}  // namespace gateway

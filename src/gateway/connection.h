@@ -1,0 +1,76 @@
+// Connection: one client's HTTP/1 connection. Asleep it is this object and a socket, no buffer and no coroutine; bytes
+// wake it, it serves what is there, one request after the other, and sleeps again.
+#pragma once
+
+#include <coroutine>
+#include <memory>
+
+#include "base/slab.h"
+#include "gateway/core.h"
+#include "gateway/head_reader.h"
+#include "gateway/serve.h"
+#include "gateway/transaction.h"
+
+namespace gateway {
+
+class Connection : public ConnectionLink, public base::SlabAllocated<Connection> {
+  public:
+    // Owns itself: goes away when either side has closed. Counted by core.process until then.
+    static void begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve);
+    // At once, whatever it is doing; it is gone afterwards.
+    void close();
+
+  private:
+    // The coroutine that serves while there are requests. It frees its own frame and then tells the connection.
+    struct Serving {
+        struct promise_type : base::detail::FramePromise {
+            Connection& connection;
+            explicit promise_type(Connection& self) : connection(self) {
+                self.serving_ = std::coroutine_handle<promise_type>::from_promise(*this);
+            }
+            Serving get_return_object() { return {}; }
+            std::suspend_always initial_suspend() noexcept { return {}; }
+            auto final_suspend() noexcept {
+                struct Tell {
+                    [[nodiscard]] bool await_ready() const noexcept { return false; }
+                    void await_suspend(std::coroutine_handle<promise_type> done) const noexcept {
+                        Connection& told = done.promise().connection;
+                        done.destroy();
+                        told.served();
+                    }
+                    void await_resume() const noexcept {}
+                };
+                return Tell{};
+            }
+            void return_void() noexcept {}
+            void unhandled_exception() noexcept { std::terminate(); }
+        };
+    };
+
+    Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve);
+    ~Connection();
+
+    void sleep();
+    static void wake(void* self);
+    Serving serve_requests();
+    void served();
+
+    // Steps of one request. The head is complete, or the connection is to be closed after whatever is answered.
+    void begin_transaction(Transaction& transaction, const HeadReader& reader);
+    [[nodiscard]] bool can_be_kept(const Transaction& transaction) const;
+    base::Task<void> answer(Transaction& transaction);
+    base::Task<bool> finish_request_body(Transaction& transaction);
+    base::Task<void> linger();
+    void finish(Transaction& transaction);
+
+    Core& core_;
+    net::SocketPtr socket_;
+    net::SocketAddress local_;
+    ServeFunction serve_;
+    std::coroutine_handle<> serving_;
+    std::uint64_t number_;
+    std::uint32_t requests_ = 0;
+    bool keep_open_ = true;
+};
+
+}  // namespace gateway

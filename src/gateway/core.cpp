@@ -1,0 +1,77 @@
+#include "gateway/core.h"
+
+#include "gateway/connection.h"
+
+namespace gateway {
+
+std::size_t Process::Hash::operator()(const net::IpAddress& address) const {
+    const auto& bytes = address.bytes();
+    return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+bool Process::enter(const net::IpAddress& client) {
+    if (connections_.fetch_add(1, std::memory_order_relaxed) >= most_connections_ && most_connections_ != 0) {
+        connections_.fetch_sub(1, std::memory_order_relaxed);
+        return false;
+    }
+    std::uint64_t most = settings_.limits.max_connections_per_client;
+    if (most == 0) return true;
+    std::lock_guard guard(lock_);
+    std::uint64_t& count = of_client_[client];
+    if (count >= most) {
+        connections_.fetch_sub(1, std::memory_order_relaxed);
+        return false;
+    }
+    ++count;
+    return true;
+}
+
+void Process::leave(const net::IpAddress& client) {
+    connections_.fetch_sub(1, std::memory_order_relaxed);
+    if (settings_.limits.max_connections_per_client == 0) return;
+    std::lock_guard guard(lock_);
+    auto place = of_client_.find(client);
+    if (place != of_client_.end() && --place->second == 0) of_client_.erase(place);
+}
+
+Core::Core(net::Loop& on, const Settings& with, Process& of, observe::CoreMetrics& counters, observe::AccessLog log,
+           observe::RequestIds ids, std::uint64_t seed)
+    : loop(on),
+      settings(with),
+      process(of),
+      metrics(counters),
+      access_log(std::move(log)),
+      request_ids(ids),
+      pools(on, with.upstream_keepalive),
+      client_limits(with.limits.message),
+      upstream_limits(with.limits.message),
+      seed_(seed) {}
+
+Core::~Core() { close_all(); }
+
+void Core::use(std::shared_ptr<const Snapshot> snapshot) {
+    snapshot_ = std::make_shared<CoreSnapshot>(std::move(snapshot), seed_);
+}
+
+void Core::drain() {
+    is_draining_ = true;
+    while (!asleep_.is_alone()) static_cast<Connection*>(asleep_.next)->close();
+    pools.close_all();
+}
+
+void Core::close_all() {
+    while (!asleep_.is_alone()) static_cast<Connection*>(asleep_.next)->close();
+    while (!awake_.is_alone()) static_cast<Connection*>(awake_.next)->close();
+    pools.close_all();
+}
+
+std::string_view Core::date() {
+    std::int64_t second = loop.wall_now() / 1000;
+    if (second != date_second_) {
+        date_second_ = second;
+        http::write_date(second, date_);
+    }
+    return {date_.data(), date_.size()};
+}
+
+}  // namespace gateway

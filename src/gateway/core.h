@@ -1,0 +1,108 @@
+// Core: what one serving thread owns: its loop, its snapshot, its pools, counters and connections. Nothing in it is
+// touched by another thread; Process holds the few numbers that must be exact over all cores, as atomics.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/settings.h"
+#include "gateway/snapshot.h"
+#include "http/date.h"
+#include "http/http1/limits.h"
+#include "net/loop.h"
+#include "observe/access_log.h"
+#include "observe/metrics.h"
+#include "observe/request_id.h"
+#include "upstream/pool.h"
+
+namespace gateway {
+
+class Connection;
+
+// Shared by all cores.
+class Process {
+  public:
+    explicit Process(const Settings& settings) : settings_(settings) {}
+    // Whether one more client connection may be open; then it counts until leave().
+    [[nodiscard]] bool enter(const net::IpAddress& client);
+    void leave(const net::IpAddress& client);
+    [[nodiscard]] std::uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
+    void set_most_connections(std::uint64_t most) { most_connections_ = most; }
+
+  private:
+    struct Hash {
+        std::size_t operator()(const net::IpAddress& address) const;
+    };
+    const Settings& settings_;
+    std::uint64_t most_connections_ = 0;
+    std::atomic<std::uint64_t> connections_{0};
+    std::mutex lock_;  // only with a limit per client
+    std::unordered_map<net::IpAddress, std::uint64_t, Hash> of_client_;
+};
+
+// A doubly linked list of connections through themselves.
+struct ConnectionLink {
+    ConnectionLink* next = this;
+    ConnectionLink* previous = this;
+    void unlink() {
+        next->previous = previous;
+        previous->next = next;
+        next = previous = this;
+    }
+    void insert_before(ConnectionLink& place) {
+        previous = place.previous;
+        next = &place;
+        place.previous->next = this;
+        place.previous = this;
+    }
+    [[nodiscard]] bool is_alone() const { return next == this; }
+};
+
+class Core {
+  public:
+    Core(net::Loop& loop, const Settings& settings, Process& process, observe::CoreMetrics& metrics,
+         observe::AccessLog access_log, observe::RequestIds request_ids, std::uint64_t seed);
+    ~Core();
+
+    // The configuration for exchanges that begin from now on.
+    void use(std::shared_ptr<const Snapshot> snapshot);
+    [[nodiscard]] const std::shared_ptr<CoreSnapshot>& snapshot() const { return snapshot_; }
+    // No new connections: sleeping ones are closed now, the others after their answer.
+    void drain();
+    [[nodiscard]] bool is_draining() const { return is_draining_; }
+    // Ends every connection, whatever it does.
+    void close_all();
+    [[nodiscard]] bool has_connections() const { return !awake_.is_alone() || !asleep_.is_alone(); }
+
+    // The value of Date for this turn.
+    [[nodiscard]] std::string_view date();
+    [[nodiscard]] std::uint64_t next_connection_number() { return ++connections_made_; }
+
+    net::Loop& loop;
+    const Settings& settings;
+    Process& process;
+    observe::CoreMetrics& metrics;
+    observe::AccessLog access_log;
+    observe::RequestIds request_ids;
+    upstream::Pools pools;
+    http1::Limits client_limits;
+    http1::Limits upstream_limits;
+
+  private:
+    friend class Connection;
+    std::shared_ptr<CoreSnapshot> snapshot_;
+    std::uint64_t seed_;
+    ConnectionLink awake_;   // serving a request
+    ConnectionLink asleep_;  // waiting for one
+    bool is_draining_ = false;
+    std::uint64_t connections_made_ = 0;
+    std::int64_t date_second_ = -1;
+    std::array<char, http::date_size> date_{};
+};
+
+}  // namespace gateway

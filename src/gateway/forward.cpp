@@ -1,0 +1,339 @@
+#include "gateway/forward.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gateway/hash_input.h"
+#include "gateway/head_reader.h"
+#include "gateway/heads.h"
+#include "gateway/relay.h"
+#include "http/http1/parse.h"
+#include "http/path.h"
+#include "observe/log.h"
+
+namespace gateway {
+
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using base::Retry;
+using base::Task;
+using observe::Counter;
+
+constexpr net::Instant pending_check = 5;   // ms between two looks at endpoints whose names are still being resolved
+constexpr int most_interim_responses = 16;  // before the final one; an upstream that sends more is broken
+
+Error connect_error(net::IoStatus status) {
+    switch (status) {
+        case net::IoStatus::timed_out:
+            return Error::upstream(Code::timed_out, Retry::always, "connect timed out");
+        case net::IoStatus::no_descriptors:
+            return Error::us(Code::exhausted, "out of file descriptors");
+        default:
+            return Error::upstream(Code::refused, Retry::always, "connect: " + std::string(name(status)));
+    }
+}
+
+Error lost_error(net::IoStatus status, const char* doing) {
+    Code code = status == net::IoStatus::timed_out ? Code::timed_out : Code::reset;
+    return Error::upstream(code, Retry::idempotent, std::string(doing) + ": " + std::string(name(status)));
+}
+
+// How a request body that could not be moved ends the attempt; `done` and a lost upstream are not the client's fault.
+Error client_error(const RelayEnd& end, http1::Fault fault) {
+    switch (end.kind) {
+        case RelayEnd::Kind::source_malformed:
+            return http1::client_error(fault);
+        case RelayEnd::Kind::too_large:
+            return Error::client(Code::too_large, "request body over client_max_body_size", 413);
+        case RelayEnd::Kind::source_too_slow:
+            return Error::client(Code::timed_out, "request body too slow", 408);
+        default:
+            return Error::client(Code::reset, "client went away during the request body", 400);
+    }
+}
+
+// ---- where to
+
+// Nothing while names are still being resolved.
+std::optional<Result<void>> try_pick(Transaction& transaction, const AttemptLog& log) {
+    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.service->upstream];
+    upstream::PickInput input;
+    if (upstream.hash.on != upstream::HashSource::none) input.hash = hash_input(transaction, upstream.hash);
+    input.tried = std::span(log.tried.data(), log.count);
+    input.now = transaction.core.loop.now();
+    transaction.endpoints = transaction.snapshot->view(transaction.service->upstream);
+    upstream::Balancer& balancer = *transaction.endpoints->balancer;
+    if (auto index = balancer.pick(input)) {
+        transaction.endpoint = *index;
+        return base::success();
+    }
+    const upstream::EndpointSet& set = balancer.plan().set();
+    if (set.is_pending()) return {};
+    transaction.core.metrics.add(Counter::no_endpoint);
+    return set.nothing_to_pick();
+}
+
+Task<Result<void>> pick_when_resolved(Transaction& transaction, const AttemptLog& log) {
+    Core& core = transaction.core;
+    net::Instant deadline = net::after(core.loop.now(), transaction.service->connect_timeout);
+    while (core.loop.now() < deadline) {
+        co_await net::sleep_until(core.loop, core.loop.now() + pending_check);
+        if (auto picked = try_pick(transaction, log)) co_return std::move(*picked);
+    }
+    core.metrics.add(Counter::no_endpoint);
+    co_return Error::us(Code::resolver_failed, "no answer from the resolver within connect_timeout");
+}
+
+// kong.md 3.3.
+std::string_view host_for(Transaction& transaction) {
+    if (transaction.route->preserve_host && !transaction.request.authority.empty())
+        return transaction.request.authority;
+    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.service->upstream];
+    if (!upstream.host_header.empty()) return upstream.host_header;
+    std::string& host = transaction.endpoints->host_headers[transaction.endpoint];
+    if (host.empty()) {
+        const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
+        host = endpoint.host;
+        if (endpoint.port != 80) host += ':' + std::to_string(endpoint.port);
+    }
+    return host;
+}
+
+std::string_view target_for(Transaction& transaction) {
+    base::Arena& arena = transaction.arena;
+    const ServedRoute& route = *transaction.route;
+    std::string_view path = route::upstream_path(
+        transaction.service->path, transaction.path, transaction.match.matched_path,
+        route.strip_path ? route::StripPath::yes : route::StripPath::no, route.path_handling, arena);
+    path = http::escape_path(path, arena);
+    if (!transaction.request.has_query) return path;
+    return arena.join(path, "?", http::escape_query(transaction.request.query, arena));
+}
+
+upstream::Pool& pool_of(Transaction& transaction) {
+    upstream::Pool*& pool = transaction.endpoints->pools[transaction.endpoint];
+    if (pool == nullptr)
+        pool = &transaction.core.pools.of(transaction.endpoints->balancer->endpoint(transaction.endpoint).address);
+    return *pool;
+}
+
+bool take_pooled(Transaction& transaction) {
+    transaction.link = pool_of(transaction).take();
+    if (!transaction.link) return false;
+    transaction.core.metrics.add(Counter::upstream_reuses);
+    transaction.timings.connected = transaction.core.loop.now();
+    return true;
+}
+
+Task<Result<void>> connect(Transaction& transaction) {
+    Core& core = transaction.core;
+    upstream::Pool& pool = pool_of(transaction);
+    net::Connected connected =
+        co_await core.loop.connect(pool.address(), net::after(core.loop.now(), transaction.service->connect_timeout));
+    core.metrics.add(Counter::upstream_connects);
+    if (!connected.socket) {
+        core.metrics.add(Counter::upstream_connect_failures);
+        co_return connect_error(connected.status);
+    }
+    transaction.link = pool.adopt(std::move(connected.socket));
+    transaction.timings.connected = core.loop.now();
+    co_return base::success();
+}
+
+// ---- the request
+
+// What was taken of the body for an earlier attempt becomes input again.
+void put_body_back(Transaction& transaction) {
+    while (!transaction.replay.empty()) {
+        transaction.client_socket.unread(std::move(transaction.replay.back()));
+        transaction.replay.pop_back();
+    }
+}
+
+// Everything that is in hand of the body, kept for another attempt while that is small.
+bool add_body_in_hand(Transaction& transaction, Assembler& out) {
+    net::Socket& client = transaction.client_socket;
+    std::size_t held = 0;
+    while (!transaction.request_body.is_done() && client.has_input() && !out.is_full() &&
+           held < Transaction::most_replayed) {
+        net::Slice input = client.take_input().slice;
+        net::Slice whole = input;
+        bool is_sound = transaction.request_body.feed(input, out);
+        std::size_t used = whole.size() - input.size();
+        held += used;
+        if (used > 0) transaction.replay.push_back(whole.part(0, used));
+        client.unread(std::move(input));
+        if (!is_sound) return false;
+    }
+    return true;
+}
+
+// Sends what of the body came later; runs beside the wait for the response, and wakes it at its end.
+Task<RelayEnd> pump_request_body(Transaction& transaction) {
+    const Limits& limits = transaction.core.settings.limits;
+    RelayLimits relay_limits{limits.body_timeout, transaction.service->write_timeout, limits.body_bytes,
+                             limits.body_min_rate, limits.body_min_rate_after};
+    Task<RelayEnd> relaying =
+        relay(transaction.client_socket, transaction.request_body, *transaction.link->socket, relay_limits);
+    RelayEnd end = co_await std::move(relaying);
+    transaction.pump_end = end;
+    transaction.link->socket->interrupt();
+    co_return end;
+}
+
+Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
+    Core& core = transaction.core;
+    const http::RequestHead& request = transaction.request;
+    net::Socket& socket = *transaction.link->socket;
+    Assembler out(core.loop.buffers());
+    if (auto added =
+            add_upstream_head(transaction, target_for(transaction), host_for(transaction), request.framing, out);
+        !added)
+        co_return std::move(added).error();
+    bool has_more = false;
+    if (transaction.has_body()) {
+        put_body_back(transaction);
+        transaction.request_body.start(request.framing, request.content_length, core.client_limits, request.framing,
+                                       TrailerChoice::pass);
+        if (!add_body_in_hand(transaction, out)) co_return http1::client_error(transaction.request_body.fault());
+        std::uint64_t most = core.settings.limits.body_bytes;
+        if (most != 0 && transaction.request_body.received() > most)
+            co_return Error::client(Code::too_large, "request body over client_max_body_size", 413);
+        has_more = !transaction.request_body.is_done();
+    }
+    core.metrics.add(Counter::upstream_bytes_sent, out.bytes());
+    log.progress.request_sent = true;
+    net::IoStatus status =
+        co_await socket.send(out.finish(), net::after(core.loop.now(), transaction.service->write_timeout));
+    // A server may answer and close before it has read everything: what it said counts more than the failed send.
+    if (status != net::IoStatus::ok && !socket.has_input()) co_return lost_error(status, "send");
+    if (!has_more) co_return base::success();
+    transaction.is_replayable = false;
+    transaction.replay.clear();
+    if (request.expect_continue && !transaction.asked_to_continue) {
+        transaction.asked_to_continue = true;
+        net::Slice go_on = net::Slice::constant("HTTP/1.1 100 Continue\r\n\r\n");
+        net::IoStatus asked = co_await transaction.client_socket.send(
+            std::move(go_on), net::after(core.loop.now(), core.settings.limits.send_timeout));
+        if (asked != net::IoStatus::ok) co_return Error::client(Code::reset, "client went away", 400);
+    }
+    transaction.pump_end.reset();
+    transaction.request_pump = pump_request_body(transaction);
+    transaction.request_pump.start();
+    co_return base::success();
+}
+
+// ---- the response
+
+Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log) {
+    Core& core = transaction.core;
+    net::Socket& socket = *transaction.link->socket;
+    for (int interim = 0;; ++interim) {
+        HeadReader reader(http1::MessageKind::response);
+        HeadReader::State state = HeadReader::State::more;
+        net::Instant deadline = net::never;
+        while (state == HeadReader::State::more) {
+            // The upstream's time to answer begins when it has the whole request.
+            bool is_pumping = transaction.request_pump.is_valid() && !transaction.pump_end;
+            if (is_pumping)
+                deadline = net::never;
+            else if (deadline == net::never || reader.has_begun())
+                deadline = net::after(core.loop.now(), transaction.service->read_timeout);
+            net::Received received = co_await socket.receive(deadline);
+            if (received.status == net::IoStatus::timed_out && is_pumping && transaction.pump_end) {
+                using Kind = RelayEnd::Kind;
+                Kind kind = transaction.pump_end->kind;
+                if (kind == Kind::done) continue;
+                if (kind != Kind::sink_lost)
+                    co_return client_error(*transaction.pump_end, transaction.request_body.fault());
+                continue;  // the upstream stopped reading: it may still say why
+            }
+            if (received.status != net::IoStatus::ok) {
+                if (received.status == net::IoStatus::timed_out) core.metrics.add(Counter::upstream_timeouts);
+                co_return lost_error(received.status, "response head");
+            }
+            log.progress.response_started = true;
+            core.metrics.add(Counter::upstream_bytes_received, received.slice.size());
+            state = reader.take(std::move(received.slice), core.loop.buffers(), core.upstream_limits);
+        }
+        http1::Fault fault = reader.fault();
+        if (state == HeadReader::State::complete) {
+            transaction.response_head_bytes = reader.bytes();
+            fault = http1::parse_response_head(reader.head(), core.upstream_limits, transaction.request.method,
+                                               transaction.response);
+        }
+        if (fault != http1::Fault::none) {
+            core.metrics.add(Counter::upstream_malformed);
+            co_return http1::upstream_error(fault);
+        }
+        socket.unread(reader.rest());
+        int status = transaction.response.status;
+        if (status >= 200 || status == 101) co_return base::success();
+        if (interim == most_interim_responses) {
+            core.metrics.add(Counter::upstream_malformed);
+            co_return Error::upstream(Code::malformed, Retry::never, "too many interim responses");
+        }
+        // RFC 9110 15.2: 100 answers our own expectation; the others are the client's, if it can read them.
+        if (status == 100 || transaction.request.minor_version == 0) continue;
+        Assembler out(core.loop.buffers());
+        if (auto added = add_interim_head(transaction.response, out); !added) co_return std::move(added).error();
+        net::IoStatus sent = co_await transaction.client_socket.send(
+            out.finish(), net::after(core.loop.now(), core.settings.limits.send_timeout));
+        if (sent != net::IoStatus::ok) co_return Error::client(Code::reset, "client went away");
+    }
+}
+
+}  // namespace
+
+Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice choice) {
+    Core& core = transaction.core;
+    log.progress = {.request_sent = false, .response_started = false, .body_replayable = true};
+    log.was_reused = false;
+    if (choice == LinkChoice::pooled) {
+        std::optional<Result<void>> picked = try_pick(transaction, log);
+        if (!picked) picked = co_await pick_when_resolved(transaction, log);
+        if (!*picked) co_return std::move(*picked).error();
+    }
+    ++transaction.tries;
+    if (log.count < log.tried.size()) log.tried[log.count++] = transaction.endpoint;
+    transaction.endpoints->balancer->started(transaction.endpoint);
+    transaction.timings.upstream_began = core.loop.now();
+    transaction.timings.response_head = net::never;
+    transaction.upstream_address = transaction.endpoints->balancer->endpoint(transaction.endpoint).address;
+    Result<void> result;
+    log.was_reused = choice == LinkChoice::pooled && take_pooled(transaction);
+    if (!log.was_reused) result = co_await connect(transaction);
+    if (result) result = co_await send_request(transaction, log);
+    if (result) result = co_await read_response_head(transaction, log);
+    if (result) {
+        transaction.timings.response_head = core.loop.now();
+        transaction.is_from_upstream = true;
+        co_return base::success();
+    }
+    log.progress.body_replayable = transaction.is_replayable;
+    transaction.request_pump = {};
+    finish_attempt(transaction, result.error().source == base::Source::client ? upstream::Outcome::cancelled
+                                                                              : upstream::Outcome::failed);
+    co_return result;
+}
+
+void finish_attempt(Transaction& transaction, upstream::Outcome outcome) {
+    if (!transaction.endpoints) return;
+    Core& core = transaction.core;
+    net::Instant head =
+        transaction.timings.response_head != net::never ? transaction.timings.response_head : core.loop.now();
+    auto latency = std::chrono::milliseconds(head - transaction.timings.upstream_began);
+    transaction.endpoints->balancer->finished(transaction.endpoint, latency, outcome, core.loop.now());
+    upstream::LinkPtr link = std::move(transaction.link);
+    if (!link) return;
+    bool request_is_through = !transaction.request_pump.is_valid() ||
+                              (transaction.pump_end && transaction.pump_end->kind == RelayEnd::Kind::done);
+    bool is_clean = outcome == upstream::Outcome::answered && request_is_through && transaction.response.keep_alive &&
+                    !transaction.is_tunnel && transaction.response_body.is_done();
+    if (is_clean) link->pool->give_back(std::move(link));
+}
+
+}  // namespace gateway

@@ -1,0 +1,29 @@
+// forward: one attempt to have a request answered by an upstream: an endpoint is picked, a connection taken or made,
+// the request sent, and the response head read. The response's body stays on the connection for whoever answers the
+// client.
+#pragma once
+
+#include "base/task.h"
+#include "gateway/transaction.h"
+#include "upstream/retry.h"
+
+namespace gateway {
+
+// The endpoints that earlier attempts of the request have failed at, and what the last one got to.
+struct AttemptLog {
+    static constexpr std::size_t most_remembered = 16;
+    std::array<std::uint32_t, most_remembered> tried;
+    std::size_t count = 0;
+    upstream::Progress progress;
+    bool was_reused = false;  // the last attempt's connection came from the pool, and died before it said a word
+};
+
+// On success transaction.response is the upstream's head and transaction.link the connection. `want_fresh` keeps to the
+// endpoint of the last attempt and takes no pooled connection.
+enum class LinkChoice : std::uint8_t { pooled, fresh };
+base::Task<base::Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice choice);
+
+// Tells the balancer how the attempt ended, and gives the connection back if it can carry another exchange.
+void finish_attempt(Transaction& transaction, upstream::Outcome outcome);
+
+}  // namespace gateway

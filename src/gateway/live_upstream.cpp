@@ -1,0 +1,57 @@
+#include "gateway/live_upstream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "observe/log.h"
+
+namespace gateway {
+
+std::string UpstreamSpec::key() const {
+    std::string out = id + '|' + std::to_string(static_cast<int>(algorithm)) + '|' + std::to_string(slots);
+    for (const upstream::Target& target : targets)
+        out += '|' + target.host + '|' + std::to_string(target.port) + '|' + std::to_string(target.weight);
+    return out;
+}
+
+LiveUpstream::LiveUpstream(UpstreamSpec spec, net::dns::Resolver& resolver, const net::dns::Overrides& overrides,
+                           upstream::EndpointStates& states)
+    : spec_(std::move(spec)), targets_(spec_.id, spec_.targets, overrides, states) {
+    for (const std::string& name : targets_.names())
+        if (auto records = resolver.known(name)) targets_.update(name, std::move(records));
+    plan_ = upstream::Plan::build(targets_.endpoints(), spec_.algorithm, spec_.slots);
+    for (const std::string& name : targets_.names())
+        watches_.push_back(
+            resolver.watch(name, [this, name](net::dns::RecordsPointer records) { learn(name, std::move(records)); }));
+}
+
+std::shared_ptr<const upstream::Plan> LiveUpstream::plan() const {
+    std::lock_guard guard(lock_);
+    return plan_;
+}
+
+void LiveUpstream::learn(const std::string& name, net::dns::RecordsPointer records) {
+    if (!records->is_resolved())
+        observe::log(observe::Level::warn, "dns", "no address",
+                     {{"name", name}, {"upstream", spec_.id}, {"reason", records->detail}});
+    std::lock_guard guard(lock_);
+    if (!targets_.update(name, std::move(records))) return;
+    plan_ = upstream::Plan::build(targets_.endpoints(), spec_.algorithm, spec_.slots);
+    version_.fetch_add(1, std::memory_order_release);
+}
+
+std::shared_ptr<LiveUpstream> LiveUpstreams::acquire(UpstreamSpec spec) {
+    std::string key = spec.key();
+    std::lock_guard guard(lock_);
+    std::weak_ptr<LiveUpstream>& slot = known_[key];
+    if (auto live = slot.lock()) return live;
+    auto live = std::make_shared<LiveUpstream>(std::move(spec), resolver_, overrides_, states_);
+    slot = live;
+    if (known_.size() >= sweep_at_) {
+        std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
+        sweep_at_ = std::max<std::size_t>(1024, known_.size() * 2);
+    }
+    return live;
+}
+
+}  // namespace gateway

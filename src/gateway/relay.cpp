@@ -1,0 +1,68 @@
+#include "gateway/relay.h"
+
+#include <tuple>
+
+#include "net/loop.h"
+
+namespace gateway {
+
+using base::Task;
+using Kind = RelayEnd::Kind;
+
+Task<RelayEnd> relay(net::Socket& from, BodyRelay& body, net::Socket& to, RelayLimits limits) {
+    net::Loop& loop = from.loop();
+    net::Instant rate_from = net::after(loop.now(), limits.rate_from);
+    net::Instant began = loop.now();
+    std::uint64_t received_before = body.received();
+    Assembler out(loop.buffers());
+    while (!body.is_done()) {
+        net::Received received = co_await from.receive(net::after(loop.now(), limits.read_timeout));
+        if (received.status == net::IoStatus::ok) {
+            // All that is there goes out in one send.
+            net::Slice input = std::move(received.slice);
+            while (true) {
+                if (!body.feed(input, out)) co_return {Kind::source_malformed};
+                if (!input.empty() || body.is_done() || out.is_full() || !from.has_input()) break;
+                input = from.take_input().slice;
+            }
+            from.unread(std::move(input));
+            if (limits.most_bytes != 0 && body.received() > limits.most_bytes) co_return {Kind::too_large};
+        } else if (received.status == net::IoStatus::timed_out) {
+            co_return {Kind::source_too_slow, received.status};
+        } else if (received.status != net::IoStatus::ended || !body.end_of_input(out)) {
+            co_return {Kind::source_lost, received.status};
+        }
+        if (limits.least_rate != 0 && loop.now() > rate_from) {
+            auto seconds = static_cast<std::uint64_t>(loop.now() - began) / 1000;
+            if ((body.received() - received_before) < limits.least_rate * seconds)
+                co_return {Kind::source_too_slow, net::IoStatus::timed_out};
+        }
+        if (out.empty()) continue;
+        net::IoStatus sent = co_await to.send(out.finish(), net::after(loop.now(), limits.write_timeout));
+        if (sent != net::IoStatus::ok) co_return {Kind::sink_lost, sent};
+    }
+    co_return {Kind::done};
+}
+
+Task<RelayEnd> discard(net::Socket& from, BodyRelay& body, net::Milliseconds read_timeout, std::uint64_t most) {
+    net::Loop& loop = from.loop();
+    Assembler dropped(loop.buffers());
+    std::uint64_t taken = 0;
+    while (!body.is_done()) {
+        net::Received received = co_await from.receive(net::after(loop.now(), read_timeout));
+        if (received.status == net::IoStatus::timed_out) co_return {Kind::source_too_slow, received.status};
+        if (received.status != net::IoStatus::ok) co_return {Kind::source_lost, received.status};
+        net::Slice input = std::move(received.slice);
+        std::size_t before = input.size();
+        while (!input.empty() && !body.is_done()) {
+            if (!body.feed(input, dropped)) co_return {Kind::source_malformed};
+            std::ignore = dropped.finish();
+        }
+        taken += before - input.size();
+        from.unread(std::move(input));
+        if (taken > most) co_return {Kind::too_large};
+    }
+    co_return {Kind::done};
+}
+
+}  // namespace gateway

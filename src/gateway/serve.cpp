@@ -1,0 +1,143 @@
+#include "gateway/serve.h"
+
+#include "gateway/forward.h"
+#include "gateway/reply.h"
+#include "http/path.h"
+#include "observe/log.h"
+#include "upstream/retry.h"
+
+namespace gateway {
+
+namespace {
+
+using base::Result;
+using base::Task;
+using observe::Counter;
+
+// What no route can change: requests that this kind of server does not take. False: answered.
+bool is_acceptable(Transaction& transaction) {
+    const http::RequestHead& request = transaction.request;
+    int refused = 0;
+    if (request.method == http::Method::connect || request.form == http::TargetForm::asterisk ||
+        !http::is_upper_case(request.method_token))
+        refused = 400;
+    else if (request.method == http::Method::trace)
+        refused = 405;
+    else if (request.expect_unknown)
+        refused = 417;
+    if (refused == 0) {
+        http::NormalPath normal = http::normalise(request.raw_path, transaction.arena);
+        transaction.path = normal.path;
+        if (normal.ok()) return true;
+        // Kong: a path that its router cannot read as UTF-8 has no route.
+        refused = normal.fault == http::PathFault::not_utf8 ? 404 : 400;
+        if (refused == 404) {
+            reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
+            return false;
+        }
+    }
+    reply_error(transaction, refused, {}, ErrorKind::server);
+    return false;
+}
+
+const ServedRoute* find_route(Transaction& transaction) {
+    const http::RequestHead& request = transaction.request;
+    route::Query query;
+    query.method = request.method_token;
+    query.host = request.host;
+    query.port = request.port != 0 ? request.port : transaction.client.local.port;
+    query.path = transaction.path;
+    query.headers = {&request.headers, request.headers.size(),
+                     [](const void* fields, std::size_t index, std::string_view& name, std::string_view& value) {
+                         const http::Header& header = (*static_cast<const http::Headers*>(fields))[index];
+                         name = header.name;
+                         value = header.value;
+                     }};
+    query.tls = false;
+    query.source = transaction.client.remote;
+    query.destination = transaction.client.local;
+    return transaction.snapshot->shared().match(query, transaction.match);
+}
+
+// kong.md 2.3: a route for https only, reached over http. False: answered.
+bool has_right_protocol(Transaction& transaction) {
+    const ServedRoute& route = *transaction.route;
+    if (contains(route.protocols, Protocol::http) || !contains(route.protocols, Protocol::https) ||
+        transaction.client.scheme == "https")
+        return true;
+    int status = route.https_redirect_status_code;
+    if (status == 426) {
+        reply_error(transaction, 426, "Please use HTTPS protocol", ErrorKind::gateway);
+        transaction.response.upgrade_protocol = "TLS/1.2, HTTP/1.1";
+        return false;
+    }
+    reply_text(transaction, status, {}, {});
+    std::string_view location =
+        transaction.arena.join("https://", transaction.client.forwarded_host, transaction.request.raw_path,
+                               transaction.request.has_query ? "?" : "", transaction.request.query);
+    transaction.response.headers.add(http::Known::location, location);
+    return false;
+}
+
+void log_failure(const Transaction& transaction, const base::Error& error) {
+    if (error.source == base::Source::client) return;
+    observe::log(observe::Level::error, "upstream", error.detail,
+                 {{"service", transaction.service->name},
+                  {"address", transaction.tries > 0 ? transaction.upstream_address.text() : std::string("-")},
+                  {"tries", transaction.tries},
+                  {"method", transaction.request.method_token},
+                  {"target", transaction.request.target},
+                  {"request_id", transaction.id()}});
+}
+
+// All attempts. The response is there, or the error of the last one.
+Task<Result<void>> forward_with_retries(Transaction& transaction) {
+    AttemptLog log;
+    upstream::Attempts attempts(transaction.service->retries);
+    bool is_idempotent = upstream::is_idempotent(transaction.request.method_token);
+    Result<void> result;
+    LinkChoice choice = LinkChoice::pooled;
+    while (choice == LinkChoice::fresh || attempts.next()) {
+        result = co_await forward(transaction, log, choice);
+        if (result) co_return result;
+        // A pooled connection that had died unseen is nobody's failure: once more on a new one, to the same endpoint
+        // and outside the budget. Only where sending twice is harmless.
+        bool is_stale = log.was_reused && !log.progress.response_started && result.error().code == base::Code::reset &&
+                        is_idempotent && log.progress.body_replayable;
+        choice = is_stale ? LinkChoice::fresh : LinkChoice::pooled;
+        if (!is_stale && !upstream::Attempts::worth_retrying(result.error(), is_idempotent, log.progress))
+            co_return result;
+        transaction.core.metrics.add(Counter::upstream_retries);
+    }
+    co_return result;
+}
+
+}  // namespace
+
+Task<void> serve(Transaction& transaction) {
+    if (!is_acceptable(transaction)) co_return;
+    transaction.route = find_route(transaction);
+    if (transaction.route == nullptr) {
+        transaction.core.metrics.add(Counter::no_route);
+        reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
+        co_return;
+    }
+    if (!has_right_protocol(transaction)) co_return;
+    transaction.service = transaction.snapshot->shared().service_of(*transaction.route);
+    if (transaction.service == nullptr) {
+        reply_error(transaction, 503, "no Service found with those values", ErrorKind::gateway);
+        co_return;
+    }
+    std::uint64_t most = transaction.core.settings.limits.body_bytes;
+    if (most != 0 && transaction.request.framing == http::BodyFraming::length &&
+        transaction.request.content_length > most) {
+        reply_error(transaction, 413, {}, ErrorKind::server);
+        co_return;
+    }
+    Result<void> result = co_await forward_with_retries(transaction);
+    if (result) co_return;
+    log_failure(transaction, result.error());
+    reply_failure(transaction, result.error());
+}
+
+}  // namespace gateway

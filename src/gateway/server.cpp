@@ -1,0 +1,174 @@
+#include "gateway/server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gateway/connection.h"
+#include "observe/log.h"
+
+namespace gateway {
+
+namespace {
+constexpr net::Milliseconds drain_check{10};
+
+std::optional<net::Loop::Kind> wanted_kind(LoopKind kind) {
+    switch (kind) {
+        case LoopKind::automatic:
+            return {};
+        case LoopKind::uring:
+            return net::Loop::Kind::io_uring;
+        case LoopKind::epoll:
+            return net::Loop::Kind::epoll;
+    }
+    return {};
+}
+}  // namespace
+
+unsigned worker_count(const Settings& settings) {
+    if (settings.workers != 0) return settings.workers;
+    return std::max(1u, std::thread::hardware_concurrency());
+}
+
+Server::Server(const Settings& settings, ServeFunction serve_admin, MakeAccessLog make_access_log)
+    : settings_(settings),
+      serve_admin_(serve_admin),
+      make_access_log_(std::move(make_access_log)),
+      process_(settings),
+      metrics_(worker_count(settings)) {}
+
+Server::~Server() { stop(); }
+
+base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
+    for (unsigned i = 0; i < metrics_.cores(); ++i) {
+        TRY(loop, net::make_loop(wanted_kind(settings_.loop), loop_reason_));
+        loop_kind_ = loop->kind();
+        auto worker = std::make_unique<Worker>();
+        worker->loop = std::move(loop);
+        observe::RequestIds ids;
+        std::uint64_t seed = 0;
+        observe::system_entropy(std::as_writable_bytes(std::span(&seed, 1)));
+        worker->core = std::make_unique<Core>(*worker->loop, settings_, process_, metrics_.core(i), make_access_log_(i),
+                                              ids, seed);
+        worker->proxy = std::make_unique<Acceptor>(*worker->core, &serve);
+        worker->admin = std::make_unique<Acceptor>(*worker->core, serve_admin_);
+        cores_.push_back(std::move(worker));
+    }
+    std::string faults;
+    auto collect = [&](const std::vector<ListenAddress>& addresses, bool is_admin) {
+        for (const ListenAddress& address : addresses)
+            if (auto listening = listen(address, inherited, is_admin); !listening)
+                faults += (faults.empty() ? "" : "\n") + listening.error().detail;
+    };
+    collect(settings_.proxy_listen, false);
+    collect(settings_.admin_listen, true);
+    collect(settings_.status_listen, true);
+    if (!faults.empty()) return base::Error::us(base::Code::invalid, faults);
+    // What a process before us listened on and we do not: nobody would ever answer there.
+    for (const InheritedListener& left : inherited)
+        observe::log(observe::Level::warn, "net", "inherited listener is not in the settings",
+                     {{"address", left.address.text()}});
+    return {};
+}
+
+base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<InheritedListener>& inherited,
+                                  bool is_admin) {
+    std::size_t cores = is_admin ? 1 : cores_.size();
+    net::ListenOptions options;
+    options.backlog = wanted.backlog;
+    options.reuse_port = !is_admin;
+    std::size_t made = 0;
+    net::SocketAddress address = wanted.address;
+    // All sockets of the address that were handed over are taken, or the connections in their queues would be lost.
+    for (std::size_t i = 0; i < inherited.size();) {
+        if (inherited[i].address != wanted.address) {
+            ++i;
+            continue;
+        }
+        options.inherited_descriptor = inherited[i].descriptor;
+        inherited.erase(inherited.begin() + static_cast<std::ptrdiff_t>(i));
+        Worker& worker = *cores_[made++ % cores];
+        TRY(listener, worker.loop->listen(wanted.address, options, is_admin ? *worker.admin : *worker.proxy));
+        worker.listeners.push_back(std::move(listener));
+    }
+    options.inherited_descriptor = -1;
+    for (; made < cores; ++made) {
+        Worker& worker = *cores_[made];
+        TRY(listener, worker.loop->listen(address, options, is_admin ? *worker.admin : *worker.proxy));
+        address = listener->address();  // port 0: the kernel chose one, and all cores share it
+        worker.listeners.push_back(std::move(listener));
+    }
+    return {};
+}
+
+void Server::run() {
+    is_running_ = true;
+    for (auto& worker : cores_) worker->thread = std::thread([loop = worker->loop.get()] { loop->run(); });
+}
+
+void Server::publish(std::shared_ptr<const Snapshot> snapshot) {
+    if (snapshot_) retired_.push_back(std::move(snapshot_));
+    snapshot_ = std::move(snapshot);
+    for (auto& worker : cores_) {
+        if (!is_running_)
+            worker->core->use(snapshot_);
+        else
+            worker->loop->post([core = worker->core.get(), shared = snapshot_] { core->use(shared); });
+    }
+}
+
+void Server::tidy() {
+    std::erase_if(retired_, [](const std::shared_ptr<const Snapshot>& snapshot) { return snapshot.use_count() == 1; });
+}
+
+void Server::drain() {
+    for (auto& worker : cores_) {
+        Worker* self = worker.get();
+        self->loop->post([this, self] {
+            self->listeners.clear();
+            self->core->drain();
+            check_drained(*self);
+        });
+    }
+}
+
+void Server::check_drained(Worker& worker) {
+    if (worker.is_drained) return;
+    if (!worker.core->has_connections()) {
+        worker.is_drained = true;
+        drained_cores_.fetch_add(1, std::memory_order_release);
+        return;
+    }
+    [](Server& self, Worker& waiting) -> base::Detached {
+        co_await net::sleep_until(*waiting.loop, net::after(waiting.loop->now(), drain_check));
+        self.check_drained(waiting);
+    }(*this, worker);
+}
+
+void Server::stop() {
+    for (auto& worker : cores_) {
+        if (!worker->thread.joinable()) continue;
+        worker->loop->post([self = worker.get()] {
+            self->listeners.clear();
+            self->core->close_all();
+            self->loop->stop();
+        });
+    }
+    for (auto& worker : cores_)
+        if (worker->thread.joinable()) worker->thread.join();
+    for (auto& worker : cores_) {
+        worker->listeners.clear();
+        worker->core.reset();
+        // What was closed a moment ago is still being let go of by the kernel.
+        for (int i = 0; i < 100 && worker->loop->open_sockets() > 0; ++i) worker->loop->turn(false);
+    }
+    cores_.clear();
+}
+
+std::vector<InheritedListener> Server::listeners() const {
+    std::vector<InheritedListener> out;
+    for (const auto& worker : cores_)
+        for (const auto& listener : worker->listeners) out.push_back({listener->address(), listener->descriptor()});
+    return out;
+}
+
+}  // namespace gateway

@@ -1,0 +1,85 @@
+// Server: the serving side of the process: one thread, loop and Core each, their listeners, and the snapshot they
+// serve. Driven by one control thread (command/run), which starts it, publishes snapshots, drains and stops it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "gateway/acceptor.h"
+#include "gateway/core.h"
+#include "gateway/settings.h"
+#include "gateway/snapshot.h"
+#include "observe/metrics.h"
+
+namespace gateway {
+
+// A listening socket of a process before us (upgrade) or of systemd; listeners of its address take it over.
+struct InheritedListener {
+    net::SocketAddress address;
+    int descriptor = -1;
+};
+
+// What a core writes its access log to.
+using MakeAccessLog = std::function<observe::AccessLog(unsigned core)>;
+
+class Server {
+  public:
+    Server(const Settings& settings, ServeFunction serve_admin, MakeAccessLog make_access_log);
+    ~Server();
+
+    // Loops and listeners; nothing is accepted before run(). All listeners that cannot be had are named in one error.
+    base::Result<void> open(std::vector<InheritedListener> inherited);
+    // Starts the threads. A snapshot must have been published.
+    void run();
+    // What exchanges that begin from now on are served by. The one before lives until its last exchange is over, and is
+    // freed by tidy() on this thread.
+    void publish(std::shared_ptr<const Snapshot> snapshot);
+    // Frees snapshots that nobody uses any more. Call now and then.
+    void tidy();
+    // Listeners close, sleeping connections too; busy ones end with their answer.
+    void drain();
+    [[nodiscard]] bool is_drained() const { return drained_cores_.load(std::memory_order_acquire) == cores_.size(); }
+    // Ends everything at once and joins the threads.
+    void stop();
+
+    [[nodiscard]] const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+    [[nodiscard]] std::vector<InheritedListener> listeners() const;
+    [[nodiscard]] net::Loop::Kind loop_kind() const { return loop_kind_; }
+    // Why it is not io_uring; empty if it is, or if epoll was asked for.
+    [[nodiscard]] const std::string& loop_reason() const { return loop_reason_; }
+    [[nodiscard]] std::size_t workers() const { return cores_.size(); }
+    [[nodiscard]] observe::Metrics& metrics() { return metrics_; }
+    [[nodiscard]] Process& process() { return process_; }
+
+  private:
+    struct Worker {
+        std::unique_ptr<net::Loop> loop;
+        std::unique_ptr<Core> core;
+        std::unique_ptr<Acceptor> proxy;
+        std::unique_ptr<Acceptor> admin;
+        std::vector<std::unique_ptr<net::Listener>> listeners;
+        std::thread thread;
+        bool is_drained = false;
+    };
+    base::Result<void> listen(const ListenAddress& wanted, std::vector<InheritedListener>& inherited, bool is_admin);
+    void check_drained(Worker& worker);
+
+    const Settings& settings_;
+    ServeFunction serve_admin_;
+    MakeAccessLog make_access_log_;
+    Process process_;
+    observe::Metrics metrics_;
+    net::Loop::Kind loop_kind_ = net::Loop::Kind::epoll;
+    std::string loop_reason_;
+    std::vector<std::unique_ptr<Worker>> cores_;
+    std::atomic<std::size_t> drained_cores_{0};
+    std::shared_ptr<const Snapshot> snapshot_;
+    std::vector<std::shared_ptr<const Snapshot>> retired_;
+    bool is_running_ = false;
+};
+
+[[nodiscard]] unsigned worker_count(const Settings& settings);
+
+}  // namespace gateway

@@ -1,0 +1,133 @@
+#include "gateway/snapshot.h"
+
+#include <unordered_map>
+#include <utility>
+
+namespace gateway {
+
+namespace {
+
+upstream::Algorithm algorithm_of(Algorithm algorithm) {
+    switch (algorithm) {
+        case Algorithm::round_robin:
+            return upstream::Algorithm::round_robin;
+        case Algorithm::least_connections:
+            return upstream::Algorithm::least_connections;
+        case Algorithm::consistent_hashing:
+            return upstream::Algorithm::consistent_hashing;
+        case Algorithm::latency:
+            return upstream::Algorithm::latency;
+        case Algorithm::random_two_choices:
+            return upstream::Algorithm::random_two_choices;
+    }
+    return upstream::Algorithm::round_robin;
+}
+
+upstream::HashSource source_of(HashOn on) {
+    switch (on) {
+        case HashOn::none:
+            return upstream::HashSource::none;
+        case HashOn::consumer:
+            return upstream::HashSource::consumer;
+        case HashOn::ip:
+            return upstream::HashSource::ip;
+        case HashOn::header:
+            return upstream::HashSource::header;
+        case HashOn::cookie:
+            return upstream::HashSource::cookie;
+        case HashOn::path:
+            return upstream::HashSource::path;
+        case HashOn::query_arg:
+            return upstream::HashSource::query_arg;
+        case HashOn::uri_capture:
+            return upstream::HashSource::uri_capture;
+    }
+    return upstream::HashSource::none;
+}
+
+ServedUpstream served(const Upstream& upstream, LiveUpstreams& live) {
+    UpstreamSpec spec{upstream.id.text(), {}, algorithm_of(upstream.algorithm), upstream.slots};
+    for (const Target& target : upstream.targets) spec.targets.push_back({target.host, target.port, target.weight});
+    upstream::HashRule hash{source_of(upstream.hash.on), upstream.hash.name, source_of(upstream.fallback.on),
+                            upstream.fallback.name, upstream.hash_on_cookie_path};
+    return {live.acquire(std::move(spec)), std::move(hash), upstream.host_header};
+}
+
+}  // namespace
+
+base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document document, LiveUpstreams& live,
+                                                                std::uint64_t version) {
+    std::vector<route::Rule> rules;
+    for (std::uint32_t i = 0; i < document.routes.size(); ++i) {
+        Route& route = document.routes[i];
+        // Kong: the routes of a disabled service leave the router, so they are "no route matched".
+        bool is_off = route.service != none && !document.services[route.service].enabled;
+        for (route::Rule& rule : route.rules) {
+            rule.route = i;
+            if (!is_off) rules.push_back(std::move(rule));
+        }
+        route.rules = {};
+    }
+    TRY(router, route::Router::build(std::move(rules)));
+    auto snapshot = std::shared_ptr<Snapshot>(new Snapshot(std::move(router)));
+    snapshot->version = version;
+
+    std::unordered_map<std::string_view, std::uint32_t> upstreams;
+    for (const Upstream& upstream : document.upstreams) {
+        upstreams.emplace(upstream.name, static_cast<std::uint32_t>(snapshot->upstreams.size()));
+        snapshot->upstreams.push_back(served(upstream, live));
+    }
+    // A host that names no upstream is one of its own: one target, round robin over its addresses.
+    std::unordered_map<std::string, std::uint32_t> hosts;
+    for (Service& service : document.services) {
+        std::uint32_t number = 0;
+        if (auto named = upstreams.find(service.host); named != upstreams.end()) {
+            number = named->second;
+        } else {
+            std::string key = service.host + ':' + std::to_string(service.port);
+            auto [place, is_new] = hosts.emplace(key, static_cast<std::uint32_t>(snapshot->upstreams.size()));
+            number = place->second;
+            if (is_new) {
+                UpstreamSpec spec{key, {{service.host, service.port, 100}}};
+                snapshot->upstreams.push_back({live.acquire(std::move(spec)), {}, {}});
+            }
+        }
+        snapshot->services.push_back({service.id, service.name, service.host, service.protocol, std::move(service.path),
+                                      service.retries, service.connect_timeout, service.write_timeout,
+                                      service.read_timeout, number});
+    }
+    snapshot->routes.reserve(document.routes.size());
+    for (Route& route : document.routes) {
+        auto handling = route.path_handling == PathHandling::v0 ? route::PathHandling::v0 : route::PathHandling::v1;
+        snapshot->routes.push_back({route.id, std::move(route.name), route.service, route.protocols, route.strip_path,
+                                    route.preserve_host, route.request_buffering, route.https_redirect_status_code,
+                                    handling});
+    }
+    return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+std::size_t Snapshot::memory_bytes() const {
+    std::size_t total = sizeof *this + router_.memory_bytes();
+    for (const ServedRoute& route : routes) total += sizeof route + route.name.capacity();
+    for (const ServedService& service : services)
+        total += sizeof service + service.name.capacity() + service.host.capacity() + service.path.capacity();
+    total += upstreams.capacity() * sizeof(ServedUpstream);
+    return total;
+}
+
+const std::shared_ptr<EndpointView>& CoreSnapshot::view(std::uint32_t upstream) {
+    std::shared_ptr<EndpointView>& view = views_[upstream];
+    const LiveUpstream& live = *shared_->upstreams[upstream].live;
+    std::uint64_t version = live.version();
+    if (!view || view->version != version) {
+        auto fresh = std::make_shared<EndpointView>();
+        fresh->version = version;
+        fresh->balancer = upstream::Balancer::make(live.plan(), seed_ + upstream);
+        fresh->pools.resize(fresh->balancer->plan().endpoints().size());
+        fresh->host_headers.resize(fresh->pools.size());
+        view = std::move(fresh);
+    }
+    return view;
+}
+
+}  // namespace gateway

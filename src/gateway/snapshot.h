@@ -1,0 +1,100 @@
+// Snapshot: a configuration compiled for serving: routes, services, the router. Immutable, shared by all cores, built
+// off the serving threads. Each core holds it through a CoreSnapshot, which adds what only that core may touch; an
+// exchange keeps the CoreSnapshot it began with.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/uuid.h"
+#include "gateway/document.h"
+#include "gateway/live_upstream.h"
+#include "net/time.h"
+#include "route/router.h"
+#include "route/upstream_path.h"
+#include "upstream/pool.h"
+
+namespace gateway {
+
+struct ServedUpstream {
+    std::shared_ptr<LiveUpstream> live;
+    upstream::HashRule hash;
+    std::string host_header;  // empty: the endpoint's own name
+};
+
+struct ServedService {
+    base::Uuid id;
+    std::string name;
+    std::string host;
+    Protocol protocol = Protocol::http;
+    std::string path;  // empty: "/"
+    std::uint32_t retries = 5;
+    net::Milliseconds connect_timeout{60'000};
+    net::Milliseconds write_timeout{60'000};
+    net::Milliseconds read_timeout{60'000};
+    std::uint32_t upstream = 0;  // in Snapshot::upstreams
+};
+
+struct ServedRoute {
+    base::Uuid id;
+    std::string name;
+    Index service = none;
+    Protocols protocols;
+    bool strip_path = true;
+    bool preserve_host = false;
+    bool request_buffering = true;
+    std::uint16_t https_redirect_status_code = 426;
+    route::PathHandling path_handling = route::PathHandling::v0;
+};
+
+class Snapshot {
+  public:
+    // Consumes the document. Fails with every fault the router found.
+    static base::Result<std::shared_ptr<const Snapshot>> compile(Document document, LiveUpstreams& live,
+                                                                 std::uint64_t version);
+
+    [[nodiscard]] const ServedRoute* match(const route::Query& query, route::Match& match) const {
+        return router_.match(query, match) ? &routes[match.route] : nullptr;
+    }
+    [[nodiscard]] const ServedService* service_of(const ServedRoute& route) const {
+        return route.service == none ? nullptr : &services[route.service];
+    }
+    [[nodiscard]] std::size_t memory_bytes() const;
+    [[nodiscard]] const route::Router& router() const { return router_; }
+
+    std::uint64_t version = 0;
+    std::vector<ServedRoute> routes;
+    std::vector<ServedService> services;
+    std::vector<ServedUpstream> upstreams;
+
+  private:
+    explicit Snapshot(route::Router router) : router_(std::move(router)) {}
+    route::Router router_;
+};
+
+// One core's way to one upstream: the balancer for the endpoints as they were at `version`, and the pool of each.
+struct EndpointView {
+    std::uint64_t version = 0;
+    std::unique_ptr<upstream::Balancer> balancer;
+    std::vector<upstream::Pool*> pools;     // by endpoint; null until first used
+    std::vector<std::string> host_headers;  // by endpoint; empty until first used
+};
+
+class CoreSnapshot {
+  public:
+    CoreSnapshot(std::shared_ptr<const Snapshot> shared, std::uint64_t seed) : shared_(std::move(shared)), seed_(seed) {
+        views_.resize(shared_->upstreams.size());
+    }
+    [[nodiscard]] const Snapshot& shared() const { return *shared_; }
+    // The present view of an upstream; who picked from it keeps the pointer until the attempt is finished.
+    [[nodiscard]] const std::shared_ptr<EndpointView>& view(std::uint32_t upstream);
+
+  private:
+    std::shared_ptr<const Snapshot> shared_;
+    std::uint64_t seed_;
+    std::vector<std::shared_ptr<EndpointView>> views_;  // made when first used: a reload costs a core next to nothing
+};
+
+}  // namespace gateway

@@ -1,0 +1,55 @@
+// Transaction: an exchange with the gateway's side of it: the client's socket, both bodies on their way, the connection
+// to the upstream. Made by the connection when a head is complete, dropped when the answer is out.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/slab.h"
+#include "base/task.h"
+#include "gateway/body_relay.h"
+#include "gateway/core.h"
+#include "plugin/exchange.h"
+#include "upstream/pool.h"
+
+namespace gateway {
+
+struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
+    // Body bytes kept so that a request can be sent again; larger bodies are sent once.
+    static constexpr std::size_t most_replayed = 64 * 1024;
+
+    Transaction(Core& on, net::Socket& from) : core(on), client_socket(from) {}
+    Transaction(const Transaction&) = delete;
+
+    Core& core;
+    net::Socket& client_socket;
+    net::Slice head_bytes;                   // the views of `request` point into it
+    std::shared_ptr<CoreSnapshot> snapshot;  // the configuration it began with
+    const ServedRoute* route = nullptr;
+    const ServedService* service = nullptr;
+    std::uint64_t connection_number = 0;
+    std::uint64_t connection_requests = 0;
+    std::uint64_t head_size = 0;
+
+    // ---- request body
+    BodyRelay request_body;
+    std::vector<net::Slice> replay;  // what was taken of it so far, raw, while it can be sent again
+    bool is_replayable = true;
+    bool asked_to_continue = false;     // 100 (Continue) went out
+    base::Task<RelayEnd> request_pump;  // sends what did not come with the head
+    std::optional<RelayEnd> pump_end;
+
+    // ---- upstream
+    upstream::LinkPtr link;
+    net::Slice response_head_bytes;  // the views of `response` point into it
+    BodyRelay response_body;
+    bool is_tunnel = false;                   // 101: bytes go both ways until one side ends
+    std::shared_ptr<EndpointView> endpoints;  // what the attempt's endpoint was picked from
+    std::uint32_t endpoint = 0;
+    std::string_view pinning_cookie;  // Set-Cookie of hash_on cookie for a client that had none
+
+    [[nodiscard]] bool has_body() const { return request.framing != http::BodyFraming::none; }
+};
+
+}  // namespace gateway
