@@ -43,8 +43,11 @@ bool is_hop_by_hop(const Header& header, const ConnectionOptions& options) {
 }
 
 void strip_hop_by_hop(Headers& headers, const ConnectionOptions& options) {
-    if (options.nominated_count == 0 && !headers.has_any(always_hop_by_hop)) return;
-    headers.remove_if([&options](const Header& header) { return is_hop_by_hop(header, options); });
+    if (options.nominated_count > 0) {
+        headers.remove_if([&options](const Header& header) { return is_hop_by_hop(header, options); });
+    } else if (headers.has_any(always_hop_by_hop)) {
+        headers.remove_if([](const Header& header) { return (always_hop_by_hop & bit(header.known)) != 0; });
+    }
 }
 
 }  // namespace http

@@ -119,14 +119,11 @@ bool words_equal(const char* name, const char* lower_name) {
     return (a | static_cast<Word>(0x2020202020202020)) == b;
 }
 // For a token against a lower-case name of the same size made of letters, digits and '-': setting bit 5 folds case, and
-// no other token character becomes one of those by it.
+// no other token character becomes one of those by it. Words overlap, so that no size needs a loop.
 bool equals_folded(const char* name, const char* lower_name, std::size_t size) {
-    if (size >= 8) {
-        for (std::size_t i = 0; i + 8 <= size; i += 8) {
-            if (!words_equal<std::uint64_t>(name + i, lower_name + i)) return false;
-        }
-        return words_equal<std::uint64_t>(name + size - 8, lower_name + size - 8);
-    }
+    auto words = [&](std::size_t at) { return words_equal<std::uint64_t>(name + at, lower_name + at); };
+    if (size > 16) return words(0) && words(8) && words(size - 16) && words(size - 8);
+    if (size >= 8) return words(0) && words(size - 8);
     if (size >= 4) {
         return words_equal<std::uint32_t>(name, lower_name) &&
                words_equal<std::uint32_t>(name + size - 4, lower_name + size - 4);
@@ -137,14 +134,30 @@ bool equals_folded(const char* name, const char* lower_name, std::size_t size) {
     return true;
 }
 
+// The lower-case names again, in a form that is compared without following a pointer.
+struct Candidate {
+    char lower[31] = {};
+    std::uint8_t size = 0;
+};
+constexpr std::array<Candidate, known_count> make_candidates() {
+    std::array<Candidate, known_count> candidates{};
+    for (std::size_t i = 0; i < known_count; ++i) {
+        std::string_view name = known_names[i].lower;
+        std::copy(name.begin(), name.end(), candidates[i].lower);
+        candidates[i].size = static_cast<std::uint8_t>(name.size());
+    }
+    return candidates;
+}
+constexpr std::array<Candidate, known_count> candidates = make_candidates();
+
 }  // namespace
 
 Known recognise(std::string_view name) {
     if (name.empty()) return Known::none;
     std::uint8_t index = slots[slot_of(name)];
-    const KnownName& candidate = known_names[index];
-    if (candidate.lower.size() != name.size()) return Known::none;
-    return equals_folded(name.data(), candidate.lower.data(), name.size()) ? static_cast<Known>(index) : Known::none;
+    const Candidate& candidate = candidates[index];
+    if (candidate.size != name.size()) return Known::none;
+    return equals_folded(name.data(), candidate.lower, name.size()) ? static_cast<Known>(index) : Known::none;
 }
 
 std::string_view canonical_name(Known known) { return known_names[static_cast<std::size_t>(known)].canonical; }

@@ -40,7 +40,6 @@ Decoded decode(std::string_view raw, char* into) {
             int low = i + 2 < raw.size() ? hex_value(raw[i + 2]) : -1;
             if (high < 0 || low < 0) return {0, false, PathFault::bad_escape};
             c = static_cast<char>(high * 16 + low);
-            if (c == '\0') return {0, false, PathFault::nul};
             i += 2;
             if (is(c, character::reserved)) {
                 *at++ = '%';
@@ -48,6 +47,7 @@ Decoded decode(std::string_view raw, char* into) {
                 c = hex_digits[low];
             }
         }
+        if (c == '\0') return {0, false, PathFault::nul};
         decoded.has_high_bytes |= static_cast<unsigned char>(c) >= 0x80;
         *at++ = c;
     }
@@ -115,7 +115,7 @@ std::string_view message(PathFault fault) {
         case PathFault::bad_escape:
             return "'%' in the path without two hexadecimal digits (RFC 3986 2.1)";
         case PathFault::nul:
-            return "the path holds an escaped NUL";
+            return "the path holds a NUL";
         case PathFault::above_root:
             return "the path leads above the root (RFC 3986 5.2.4)";
         case PathFault::not_utf8:

@@ -14,7 +14,7 @@ enum class PathFault : std::uint8_t {
     none,
     not_absolute,  // does not begin with '/'
     bad_escape,    // '%' without two hex digits
-    nul,           // %00
+    nul,           // NUL, escaped or not
     above_root,    // more ".." than segments
     not_utf8,      // bytes that are no UTF-8, raw or escaped: Kong's router answers 404, the others are 400
 };

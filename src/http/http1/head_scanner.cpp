@@ -22,8 +22,7 @@ HeadScanner::State HeadScanner::scan(std::string_view received, const Limits& li
         }
         Fault fault = check_beginning(received);
         if (fault != Fault::none) return refuse(fault);
-        if (received.size() == start_) return State::more;
-        begun_ = true;
+        begun_ = kind_ == MessageKind::request || received.size() >= response_beginning.size();
     }
     const char* end = received.data() + received.size();
     const char* at = received.data() + position_;
@@ -35,7 +34,9 @@ HeadScanner::State HeadScanner::scan(std::string_view received, const Limits& li
         ++at;
     }
     position_ = received.size();
-    Fault fault = check_length(position_, limits);
+    // A carriage return at the end is not yet text of the line.
+    bool may_end_line = position_ > line_start_ && received.back() == '\r';
+    Fault fault = check_length(may_end_line ? position_ - 1 : position_, limits);
     return fault == Fault::none ? State::more : refuse(fault);
 }
 
