@@ -134,6 +134,9 @@ def check():
             if running.gateway.poll() is not None:
                 failed += 1
                 print(f"failed: the gateway ended with {running.gateway.returncode}")
+        except SystemExit as reason:
+            failed += 1
+            print(f"failed: {reason}")
         finally:
             running.stop()
             if failed:
