@@ -3,7 +3,12 @@
 #include <gtest/gtest.h>
 #include <re2/re2.h>
 
+#include <filesystem>
+#include <fstream>
 #include <random>
+#include <sstream>
+
+#include "route/pattern_checks_for_tests.h"
 
 namespace route {
 namespace {
@@ -106,6 +111,18 @@ TEST(LiteralPrefix, AgreesWithTheWholePatternOnRandomOnes) {
         }
     }
     EXPECT_GT(compared, 10000u);
+}
+
+TEST(CheckPattern, HoldsForEverySeedOfTheFuzzer) {
+    std::size_t seeds = 0;
+    for (const auto& file : std::filesystem::directory_iterator(CARDEA_SOURCE_DIR "/tests/fuzz/pattern_fuzz")) {
+        std::ifstream stream(file.path(), std::ios::binary);
+        std::stringstream bytes;
+        bytes << stream.rdbuf();
+        check_pattern(bytes.str());
+        ++seeds;
+    }
+    EXPECT_GT(seeds, 10u);
 }
 
 }  // namespace

@@ -9,6 +9,10 @@
 
 #include "net/address.h"
 
+namespace http {
+class Headers;
+}
+
 namespace route {
 
 // The request's header fields in order, without knowing how they are stored. `at` fills field number `index` < `count`.
@@ -17,6 +21,9 @@ struct HeaderFields {
     std::size_t count = 0;
     void (*at)(const void* fields, std::size_t index, std::string_view& name, std::string_view& value) = nullptr;
 };
+
+// Lives as long as `headers`, unchanged.
+[[nodiscard]] HeaderFields header_fields(const http::Headers& headers);
 
 struct Query {
     std::string_view method;

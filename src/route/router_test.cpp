@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "http/headers.h"
+
 namespace route {
 namespace {
 
@@ -178,6 +180,17 @@ TEST(Router, HeadersMatchAnyValueWithoutCase) {
     EXPECT_EQ(with({}), nothing);
 }
 
+TEST(Router, ReadsTheHeadersOfAMessage) {
+    Router router = built({{.route = 1, .headers = {{.name = "x-version", .values = {"2"}}}}});
+    http::Headers headers;
+    headers.add("Accept", "*/*");
+    headers.add("X-Version", "2");
+    Query query = get("/");
+    EXPECT_EQ(route_of(router, query), nothing);
+    query.headers = header_fields(headers);
+    EXPECT_EQ(route_of(router, query), 1);
+}
+
 TEST(Router, ManyHeaderNames) {
     std::vector<Rule> rules;
     for (std::uint32_t i = 0; i < 20; ++i) {
@@ -293,6 +306,23 @@ TEST(Router, NodesWithManyRegexesFindTheRightOne) {
     EXPECT_EQ(route_of(router, get(hostile)), nothing);
 }
 
+// The same rest of a pattern is one compiled regex; that it fails behind one beginning says nothing about another.
+TEST(Router, SharedRegexesAreTriedAtEachDepth) {
+    Router router = built({{.route = 1, .priority = 2, .regexes = {R"(/(\d+)$)"}},
+                           {.route = 2, .priority = 1, .regexes = {R"(/x/(\d+)$)"}}});
+    EXPECT_EQ(route_of(router, get("/x/1")), 2);
+    EXPECT_EQ(route_of(router, get("/1")), 1);
+}
+
+TEST(Router, TheFirstPathCountsAmongVeryMany) {
+    Rule rule;
+    for (std::size_t length = 150; length > 0; --length) rule.prefixes.push_back("/" + std::string(length, 'a'));
+    Router router = built({rule});
+    Match match;
+    ASSERT_TRUE(router.match(get("/" + std::string(200, 'a')), match));
+    EXPECT_EQ(match.matched_path.size(), 151u);
+}
+
 TEST(Router, MoreCandidateListsThanFitAtOnce) {
     std::vector<Rule> rules;
     std::string path = "/";
@@ -301,7 +331,9 @@ TEST(Router, MoreCandidateListsThanFitAtOnce) {
         rules.back().tie_break[0] = static_cast<std::uint8_t>(i / 97);
         path += "a";
     }
-    EXPECT_EQ(route_of(built(std::move(rules)), get(path)), 96 + 2 * 97);
+    EXPECT_EQ(route_of(built(rules), get(path)), 96 + 2 * 97);
+    rules[10].priority = 1000;  // among those gathered first
+    EXPECT_EQ(route_of(built(rules), get(path)), 10);
 }
 
 TEST(Router, RulesWithVeryManyHosts) {
