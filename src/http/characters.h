@@ -10,14 +10,13 @@
 namespace http {
 
 namespace character {
-inline constexpr std::uint8_t token = 1;        // RFC 9110 5.6.2 tchar
-inline constexpr std::uint8_t field_value = 2;  // RFC 9110 5.5: VCHAR, obs-text, SP, HTAB
-inline constexpr std::uint8_t target = 4;       // may stand in a request target: no CTL, SP, DEL, '#'
-inline constexpr std::uint8_t host_name = 8;    // RFC 3986 3.2.2 reg-name without pct-encoded
-inline constexpr std::uint8_t path_safe = 16;   // sent in a path as it is: unreserved, reserved, '%'
-inline constexpr std::uint8_t reserved = 32;    // RFC 3986 2.2 and '%': its escape is never decoded
-inline constexpr std::uint8_t path_plain = 64;  // needs no thought in a path: graphic ASCII but '%', '.', '/'
-
+inline constexpr std::uint8_t token = 1;         // RFC 9110 5.6.2 tchar
+inline constexpr std::uint8_t field_value = 2;   // RFC 9110 5.5: VCHAR, obs-text, SP, HTAB
+inline constexpr std::uint8_t target = 4;        // may stand in a request target: no CTL, SP, DEL, '#'
+inline constexpr std::uint8_t host_name = 8;     // RFC 3986 3.2.2 reg-name without pct-encoded
+inline constexpr std::uint8_t path_safe = 16;    // sent in a path as it is: unreserved, reserved, '%'
+inline constexpr std::uint8_t reserved = 32;     // RFC 3986 2.2 and '%': its escape is never decoded
+inline constexpr std::uint8_t path_plain = 64;   // needs no thought in a path: graphic ASCII but '%', '.', '/'
 inline constexpr std::uint8_t query_safe = 128;  // sent in a query as it is: graphic ASCII but '#'
 
 constexpr bool contains(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
@@ -40,8 +39,6 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
         if (graphic && i < 0x80 && !contains("%./", c)) bits |= path_plain;
         classes[i] = bits;
     }
-    // find() takes the terminating NUL of no set into account, yet NUL must never be in any class.
-    classes[0] = 0;
     return classes;
 }
 inline constexpr std::array<std::uint8_t, 256> classes = make_classes();

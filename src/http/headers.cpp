@@ -238,12 +238,14 @@ void Headers::reset() {
     present_ = 0;
 }
 
-void Headers::grow() {
+// By value: the field may be one of the list itself.
+void Headers::add_growing(Header header) {
     auto larger = std::make_unique<Header[]>(capacity_ * 2);
     std::copy(begin(), end(), larger.get());
     more_ = std::move(larger);
     items_ = more_.get();
     capacity_ *= 2;
+    add(header);
 }
 
 Headers& Headers::operator=(Headers&& other) noexcept {

@@ -141,7 +141,7 @@ class Headers {
     void add(Known known, std::string_view value) { add(Header{canonical_name(known), value, known}); }
     // `header.known` must be recognise(header.name).
     void add(const Header& header) {
-        if (size_ == capacity_) grow();
+        if (size_ == capacity_) return add_growing(header);
         items_[size_++] = header;
         present_ |= bit(header.known);
     }
@@ -178,7 +178,7 @@ class Headers {
 
   private:
     void set(const Header& header);
-    void grow();
+    void add_growing(Header header);
     void take(Headers& other);
 
     Header* items_ = inline_;

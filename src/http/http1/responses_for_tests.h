@@ -1,6 +1,7 @@
 // What holds for a response of any bytes: for the tests and the fuzz target.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
