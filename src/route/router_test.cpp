@@ -349,6 +349,22 @@ TEST(Router, RulesWithVeryManyHosts) {
     EXPECT_EQ(route_of(router, query), 1);
 }
 
+TEST(Router, RoutesAreSmall) {
+    constexpr std::size_t count = 5000;
+    std::vector<Rule> prefixes;
+    std::vector<Rule> regexes;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        std::string name = std::to_string(i);
+        prefixes.push_back({.route = i,
+                            .methods = {"GET"},
+                            .hosts = {host("host-" + std::to_string(i / 10) + ".example.com")},
+                            .prefixes = {"/api/service-" + name + "/resource"}});
+        regexes.push_back({.route = i, .regexes = {"/service-" + name + "/(?<id>\\d+)/item-" + name + "/[a-z]+$"}});
+    }
+    EXPECT_LT(built(std::move(prefixes)).memory_bytes() / count, 120u);
+    EXPECT_LT(built(std::move(regexes)).memory_bytes() / count, 350u);
+}
+
 TEST(Router, AllFaultsAreReportedWithTheirRoute) {
     auto router = Router::build({{.route = 7, .regexes = {"/a(b", "/ok"}},
                                  {.route = 8, .headers = {{.name = "x", .regexes = {"["}}}},
