@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "net/dns/hosts.h"
+#include "net/dns/overrides.h"
+
 namespace net::dns {
 
 TEST(DnsOrder, ReadsKongsForm) {
@@ -20,6 +26,36 @@ TEST(DnsServers, ReadsAddressesWithAndWithoutPort) {
     EXPECT_TRUE(parse_servers("")->empty());
     for (const char* text : {"dns.example", "1.2.3.4:0", "1.2.3.4:99999", "1.2.3"})
         EXPECT_FALSE(parse_servers(text)) << text;
+}
+
+// The seeds of dns_text_fuzz: each is read by the reader that its first byte names, and none of them is refused.
+TEST(DnsText, FuzzSeeds) {
+    int seeds = 0;
+    for (const auto& file : std::filesystem::directory_iterator(CARDEA_SOURCE_DIR "/tests/fuzz/dns_text_fuzz")) {
+        std::ifstream stream(file.path(), std::ios::binary);
+        std::string text{std::istreambuf_iterator<char>(stream), {}};
+        ASSERT_FALSE(text.empty()) << file.path();
+        std::string rest = text.substr(1);
+        Overrides overrides;
+        switch (text[0]) {
+            case '0':
+                EXPECT_GT(Hosts::parse(rest).size(), 0U);
+                break;
+            case '1':
+                EXPECT_TRUE(overrides.add(rest));
+                break;
+            case '2':
+                EXPECT_TRUE(parse_order(rest));
+                break;
+            case '3':
+                EXPECT_TRUE(parse_servers(rest));
+                break;
+            default:
+                ADD_FAILURE() << file.path();
+        }
+        ++seeds;
+    }
+    EXPECT_GE(seeds, 4);
 }
 
 }  // namespace net::dns
