@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "examples/petstore.yaml"
@@ -17,9 +18,10 @@ SERVICES = [("users", 9001), ("orders", 9002), ("pets", 9003), ("pets", 9004)]
 GATEWAY, ADMIN = 8000, 8001
 
 
-def lines(gateway, admin, process, document):
+def lines(gateway, admin, document):
     """Title, command, and what its output must look like."""
     url = f"http://127.0.0.1:{gateway}"
+    ask = "" if admin == ADMIN else f" --admin-listen 127.0.0.1:{admin}"
     return [
         ("A service behind a path", f"curl -s {url}/users", r'"name": "Ada"'),
         ("One item of it; the path is passed on as it is", f"curl -s {url}/users/2", r'"name": "Grace"'),
@@ -36,10 +38,11 @@ def lines(gateway, admin, process, document):
         ("A WebSocket", f"python3 examples/demo/websocket.py ws://127.0.0.1:{gateway}/ws hello", r"^hello$"),
         ("A large upload, streamed", f"head -c 100000000 /dev/zero | curl -s -T - {url}/upload", r'"received_bytes": 100000000,'),
         ("A large download, streamed", f"curl -s -o /dev/null -w '%{{size_download}}' '{url}/download?bytes=100000000'", r"^100000000$"),
-        ("The state of the gateway", f"curl -s http://127.0.0.1:{admin}/status", r"\S"),
+        ("The state of the gateway", f"build/cardea status{ask}", r"\S"),
         ("Its metrics, for Prometheus", f"curl -s http://127.0.0.1:{admin}/metrics | grep requests", r"cardea_requests_total \d+"),
-        ("A new configuration without a pause: edit the document, then", f"kill -HUP {process}", r"^$"),
         ("Is a document right?", f"build/cardea check {document}", r""),
+        ("A new configuration without a pause: edit the document, then", f"build/cardea reload{ask}", r""),
+        ("Still there", f"curl -s {url}/users", r'"name": "Ada"'),
     ]
 
 
@@ -63,17 +66,32 @@ def free_ports(count):
     return ports
 
 
-def wait_until_open(port, process, name):
+def is_open(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def is_ready(admin):
+    """The first configuration is live."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/ready", timeout=1) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def wait_until(condition, process, name):
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise SystemExit(f"{name} ended with {process.returncode} instead of listening on port {port}")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            raise SystemExit(f"{name} ended with {process.returncode} instead of serving")
+        if condition():
             return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"{name} does not listen on port {port} after 20 seconds")
+        time.sleep(0.05)
+    raise SystemExit(f"{name} does not serve after 20 seconds")
 
 
 class Running:
@@ -81,6 +99,7 @@ class Running:
 
     def __init__(self, ports, gateway, admin, document, output):
         self.processes = []
+        self.admin = admin
         try:
             for (kind, _), port in zip(SERVICES, ports):
                 self.start(f"service {kind}", port, [sys.executable, "examples/demo/service.py", kind, "--port", str(port)], None)
@@ -98,7 +117,8 @@ class Running:
 
     def wait(self):
         for process, port, name in self.processes:
-            wait_until_open(port, process, name)
+            wait_until(lambda port=port: is_open(port), process, name)
+        wait_until(lambda: is_ready(self.admin), self.gateway, "cardea")
 
     def stop(self):
         for process, _, _ in reversed(self.processes):
@@ -125,7 +145,7 @@ def check():
         running = Running(services, gateway, admin, document, log)
         try:
             running.wait()
-            for title, command, expected in lines(gateway, admin, running.gateway.pid, document):
+            for title, command, expected in lines(gateway, admin, document):
                 run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
                 good = run.returncode == 0 and re.search(expected, run.stdout.strip("\n")) is not None
                 passed, failed = passed + good, failed + (not good)
@@ -160,7 +180,7 @@ def demo():
     try:
         running.wait()
         print(f"\nCardea serves examples/petstore.yaml on http://127.0.0.1:{GATEWAY}. To try in another terminal, in this folder:\n")
-        for title, command, _ in lines(GATEWAY, ADMIN, running.gateway.pid, "examples/petstore.yaml"):
+        for title, command, _ in lines(GATEWAY, ADMIN, "examples/petstore.yaml"):
             print(f"  # {title}\n  {command}\n")
         print("Below: one line per request. Ctrl-C stops everything.\n", flush=True)
         while running.gateway.poll() is None:
