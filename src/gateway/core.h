@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -24,6 +25,20 @@ namespace gateway {
 
 class Connection;
 
+// What the admin pages show and do; filled by the program before the cores run. Called on a core's thread.
+struct AdminPages {
+    struct Reload {
+        std::uint64_t request = 0;  // which reload the answer is about
+        bool is_done = false;
+        bool is_loaded = false;
+        std::string report;         // for people: what was wrong
+    };
+    std::function<std::string()> status;   // JSON
+    std::function<std::string()> metrics;  // Prometheus text
+    std::function<std::uint64_t()> request_reload;
+    std::function<Reload(std::uint64_t request)> reload_result;
+};
+
 // Shared by all cores.
 class Process {
   public:
@@ -33,6 +48,7 @@ class Process {
     void leave(const net::IpAddress& client);
     [[nodiscard]] std::uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
     void set_most_connections(std::uint64_t most) { most_connections_ = most; }
+    AdminPages admin;
 
   private:
     struct Hash {

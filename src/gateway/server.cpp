@@ -88,14 +88,14 @@ base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<Inher
         inherited.erase(inherited.begin() + static_cast<std::ptrdiff_t>(i));
         Worker& worker = *cores_[made++ % cores];
         TRY(listener, worker.loop->listen(wanted.address, options, is_admin ? *worker.admin : *worker.proxy));
-        worker.listeners.push_back(std::move(listener));
+        worker.listeners.push_back({wanted.address, is_admin, std::move(listener)});
     }
     options.inherited_descriptor = -1;
     for (; made < cores; ++made) {
         Worker& worker = *cores_[made];
         TRY(listener, worker.loop->listen(address, options, is_admin ? *worker.admin : *worker.proxy));
         address = listener->address();  // port 0: the kernel chose one, and all cores share it
-        worker.listeners.push_back(std::move(listener));
+        worker.listeners.push_back({wanted.address, is_admin, std::move(listener)});
     }
     return {};
 }
@@ -167,7 +167,18 @@ void Server::stop() {
 std::vector<InheritedListener> Server::listeners() const {
     std::vector<InheritedListener> out;
     for (const auto& worker : cores_)
-        for (const auto& listener : worker->listeners) out.push_back({listener->address(), listener->descriptor()});
+        for (const Listening& listening : worker->listeners) out.push_back({listening.wanted, listening.listener->descriptor()});
+    return out;
+}
+
+std::vector<Server::Address> Server::addresses() const {
+    std::vector<Address> out;
+    for (const auto& worker : cores_)
+        for (const Listening& listening : worker->listeners) {
+            net::SocketAddress address = listening.listener->address();
+            if (std::none_of(out.begin(), out.end(), [&](const Address& seen) { return seen.address == address; }))
+                out.push_back({address, listening.is_admin});
+        }
     return out;
 }
 

@@ -53,13 +53,25 @@ class Server {
     [[nodiscard]] observe::Metrics& metrics() { return metrics_; }
     [[nodiscard]] Process& process() { return process_; }
 
+    struct Address {
+        net::SocketAddress address;
+        bool is_admin = false;
+    };
+    // Where it really listens (port 0 resolved), once each.
+    [[nodiscard]] std::vector<Address> addresses() const;
+
   private:
+    struct Listening {
+        net::SocketAddress wanted;  // as in the settings: how a process after us finds it again
+        bool is_admin = false;
+        std::unique_ptr<net::Listener> listener;
+    };
     struct Worker {
         std::unique_ptr<net::Loop> loop;
         std::unique_ptr<Core> core;
         std::unique_ptr<Acceptor> proxy;
         std::unique_ptr<Acceptor> admin;
-        std::vector<std::unique_ptr<net::Listener>> listeners;
+        std::vector<Listening> listeners;
         std::thread thread;
         bool is_drained = false;
     };

@@ -1,0 +1,72 @@
+#include "admin/pages.h"
+
+#include <string>
+
+#include "gateway/reply.h"
+#include "net/loop.h"
+#include "observe/metrics.h"
+
+namespace admin {
+
+namespace {
+
+using gateway::AdminPages;
+using gateway::Transaction;
+
+constexpr std::string_view json = "application/json; charset=utf-8";
+constexpr std::string_view plain = "text/plain; charset=utf-8";
+constexpr net::Instant reload_check = 5;       // ms between two looks at a reload under way
+constexpr net::Instant reload_wait = 120'000;  // ms until the answer comes without its result
+
+void page(Transaction& transaction, int status, std::string_view type, std::string_view text) {
+    gateway::reply_text(transaction, status, type, transaction.arena.copy(text));
+    transaction.response.headers.add("Cache-Control", "no-store");
+}
+
+base::Task<void> reload(Transaction& transaction) {
+    const AdminPages& pages = transaction.core.process.admin;
+    net::Loop& loop = transaction.core.loop;
+    std::uint64_t request = pages.request_reload();
+    net::Instant deadline = loop.now() + reload_wait;
+    while (loop.now() < deadline) {
+        AdminPages::Reload result = pages.reload_result(request);
+        if (result.is_done) {
+            page(transaction, result.is_loaded ? 200 : 422, plain, result.report);
+            co_return;
+        }
+        co_await net::sleep_until(loop, loop.now() + reload_check);
+    }
+    page(transaction, 202, plain, "The reload is still under way.\n");
+}
+
+}  // namespace
+
+base::Task<void> serve(Transaction& transaction) {
+    const AdminPages& pages = transaction.core.process.admin;
+    std::string_view path = transaction.request.raw_path;
+    bool is_read = transaction.request.method == http::Method::get || transaction.request.method == http::Method::head;
+    if (path == "/reload") {
+        // POST only: no link or image on a page can cause it.
+        if (transaction.request.method == http::Method::post) {
+            co_await reload(transaction);
+            co_return;
+        }
+        gateway::reply_error(transaction, 405, {}, gateway::ErrorKind::gateway);
+        transaction.response.headers.add(http::Known::allow, "POST");
+    } else if (path != "/status" && path != "/metrics" && path != "/ready" && path != "/status/ready") {
+        gateway::reply_error(transaction, 404, "Not found", gateway::ErrorKind::gateway);
+    } else if (!is_read) {
+        gateway::reply_error(transaction, 405, {}, gateway::ErrorKind::gateway);
+        transaction.response.headers.add(http::Known::allow, "GET, HEAD");
+    } else if (path == "/status") {
+        page(transaction, 200, json, pages.status());
+    } else if (path == "/metrics") {
+        page(transaction, 200, observe::metrics_content_type, pages.metrics());
+    } else if (transaction.core.is_draining()) {
+        page(transaction, 503, json, "{\"message\":\"draining\"}");
+    } else {
+        page(transaction, 200, json, "{\"message\":\"ready\"}");
+    }
+}
+
+}  // namespace admin

@@ -1,0 +1,24 @@
+// Talks to the admin listener of a running gateway, for `cardea reload` and `cardea status`. Blocking; short-lived.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "gateway/settings.h"
+
+namespace command {
+
+struct AdminAnswer {
+    int status = 0;
+    std::string body;
+};
+
+// The first admin listener of the settings is asked. The error says what to do if nobody answers there.
+base::Result<AdminAnswer> ask_admin(const gateway::Settings& settings, std::string_view method, std::string_view path);
+
+// `cardea reload`: through the admin listener, which reports what came of it; without one by SIGHUP to pid_file.
+int reload(const gateway::Settings& settings);
+// `cardea status`: for people, or the JSON as it is.
+int status(const gateway::Settings& settings, bool as_json);
+
+}  // namespace command

@@ -1,0 +1,18 @@
+// `cardea run`: the process from its settings to its end. The calling thread becomes the control thread: it loads and
+// publishes documents, listens to signals and watched files, drains and stops.
+#pragma once
+
+#include <string>
+
+#include "command/settings.h"
+#include "dialect/kong/load.h"
+
+namespace command {
+
+// What this version serves of Kong's documents, with this process's environment.
+[[nodiscard]] kong::LoadOptions load_options(const gateway::Settings& settings);
+
+// `arguments` are those of main(), for a successor (SIGUSR2). Answers the exit code.
+int run(const LoadedSettings& loaded, char** arguments);
+
+}  // namespace command
