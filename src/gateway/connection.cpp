@@ -156,7 +156,6 @@ Connection::Serving Connection::serve_requests() {
         auto owned = std::make_unique<Transaction>(core_, *socket_);
         Transaction& transaction = *owned;
         transaction.timings.started = core_.loop.now();
-        core_.metrics.raise(Gauge::requests_active);
         net::Instant deadline = net::after(core_.loop.now(), core_.settings.limits.header_timeout);
         HeadReader reader(http1::MessageKind::request);
         HeadReader::State state = reader.take(socket_->take_input().slice, core_.loop.buffers(), core_.client_limits);
@@ -169,7 +168,6 @@ Connection::Serving Connection::serve_requests() {
         }
         if (lost != net::IoStatus::ok && (lost != net::IoStatus::timed_out || !reader.has_begun())) {
             keep_open_ = false;  // gone in the middle of a head: nobody to answer
-            core_.metrics.lower(Gauge::requests_active);
             co_return;
         }
         begin_transaction(transaction, reader);
@@ -183,9 +181,12 @@ Connection::Serving Connection::serve_requests() {
                 keep_open_ = false;
             }
         }
-        co_await answer(transaction);
+        bool is_whole = co_await answer(transaction);
         finish(transaction);
-    } while (keep_open_ && socket_->has_input() && !core_.is_draining());
+        owned.reset();
+        if (core_.is_draining()) keep_open_ = false;
+        if (is_whole && !keep_open_) co_await linger();
+    } while (keep_open_ && socket_->has_input());
 }
 
 void Connection::begin_transaction(Transaction& transaction, const HeadReader& reader) {
@@ -202,6 +203,9 @@ void Connection::begin_transaction(Transaction& transaction, const HeadReader& r
         fault = http1::parse_request_head(reader.head(), core_.client_limits, transaction.request);
         transaction.head_size = reader.head().size();
         socket_->unread(reader.rest());
+        // From here on it says how much of the body has been read, whether or not an upstream ever gets it.
+        transaction.request_body.start(transaction.request.framing, transaction.request.content_length,
+                                       core_.client_limits, http::BodyFraming::none, TrailerChoice::drop);
     }
     identify_client(transaction, socket_->remote(), local_);
     if (is_late) {
@@ -226,13 +230,14 @@ bool Connection::can_be_kept(const Transaction& transaction) const {
     if (limits.keepalive_requests != 0 && requests_ >= limits.keepalive_requests) return false;
     if (!transaction.has_body() || transaction.is_from_upstream) return true;
     // Our own answer to a request whose body is still to come.
-    if (transaction.request_body.is_done() && transaction.tries > 0) return true;
+    if (transaction.is_body_lost) return false;
+    if (transaction.request_body.is_done()) return true;
     bool is_coming = !request.expect_continue || transaction.asked_to_continue;
-    return transaction.tries == 0 && is_coming && request.framing == http::BodyFraming::length &&
-           request.content_length <= most_discarded;
+    return is_coming && request.framing == http::BodyFraming::length &&
+           transaction.request_body.remaining() <= most_discarded;
 }
 
-Task<void> Connection::answer(Transaction& transaction) {
+Task<bool> Connection::answer(Transaction& transaction) {
     net::Socket& client = *socket_;
     const Limits& limits = core_.settings.limits;
     bool keep = can_be_kept(transaction);
@@ -247,7 +252,7 @@ Task<void> Connection::answer(Transaction& transaction) {
         observe::log(observe::Level::crit, "gateway", added.error().detail, {{"request_id", transaction.id()}});
         keep_open_ = false;
         finish_attempt(transaction, upstream::Outcome::failed);
-        co_return;
+        co_return false;
     }
     RelayEnd end;
     bool has_text = framing.framing == http::BodyFraming::length && !transaction.is_from_upstream;
@@ -272,6 +277,8 @@ Task<void> Connection::answer(Transaction& transaction) {
     } else if (transaction.is_tunnel) {
         co_await tunnel(transaction);
         keep_open_ = false;
+        finish_attempt(transaction, upstream::Outcome::answered);
+        co_return false;
     } else if (transaction.is_from_upstream && end.kind == RelayEnd::Kind::done &&
                !transaction.response_body.is_done()) {
         RelayLimits relay_limits{transaction.service->read_timeout, limits.send_timeout, 0, 0, {}};
@@ -288,25 +295,21 @@ Task<void> Connection::answer(Transaction& transaction) {
     }
     if (transaction.is_from_upstream) {
         transaction.response_body_bytes = transaction.response_body.received();
-        bool is_whole = end.kind == RelayEnd::Kind::done;
-        // The pump refers to the link: a request that is still being sent ends here, since its answer is complete.
-        bool was_cut = transaction.request_pump.is_valid() && !transaction.pump_end;
-        finish_attempt(transaction, is_whole ? upstream::Outcome::answered : upstream::Outcome::failed);
-        if (was_cut) transaction.request_pump = {};
+        using upstream::Outcome;
+        Outcome outcome = end.kind == RelayEnd::Kind::done        ? Outcome::answered
+                          : end.kind == RelayEnd::Kind::sink_lost ? Outcome::cancelled
+                                                                  : Outcome::failed;
+        finish_attempt(transaction, outcome);
     } else {
         transaction.response_body_bytes = has_text ? transaction.response_text.size() : 0;
     }
-    if (end.kind != RelayEnd::Kind::done || transaction.is_tunnel) co_return;
+    if (end.kind != RelayEnd::Kind::done) co_return false;
     if (!co_await finish_request_body(transaction)) keep_open_ = false;
-    if (!keep_open_) co_await linger();
+    co_return true;
 }
 
 // Reads what is left of a request body, so that the next request begins where it should. False if that is too much.
 Task<bool> Connection::finish_request_body(Transaction& transaction) {
-    if (!transaction.has_body()) co_return true;
-    if (transaction.tries == 0)
-        transaction.request_body.start(transaction.request.framing, transaction.request.content_length,
-                                       core_.client_limits, http::BodyFraming::none, TrailerChoice::drop);
     if (transaction.request_body.is_done()) co_return true;
     if (!keep_open_ || (transaction.request.expect_continue && !transaction.asked_to_continue)) co_return false;
     RelayEnd end =
@@ -330,8 +333,7 @@ Task<void> Connection::linger() {
 
 void Connection::finish(Transaction& transaction) {
     transaction.timings.finished = core_.loop.now();
-    transaction.request_body_bytes = transaction.request_body.received();
-    core_.metrics.lower(Gauge::requests_active);
+    if (!transaction.is_tunnel) transaction.request_body_bytes = transaction.request_body.received();
     record(transaction);
 }
 

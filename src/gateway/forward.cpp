@@ -172,22 +172,21 @@ bool add_body_in_hand(Transaction& transaction, Assembler& out) {
 }
 
 // Sends what of the body came later; runs beside the wait for the response, and wakes it at its end.
-Task<RelayEnd> pump_request_body(Transaction& transaction) {
+Companion pump_request_body(Transaction& transaction) {
     const Limits& limits = transaction.core.settings.limits;
     RelayLimits relay_limits{limits.body_timeout, transaction.service->write_timeout, limits.body_bytes,
                              limits.body_min_rate, limits.body_min_rate_after};
     Task<RelayEnd> relaying =
         relay(transaction.client_socket, transaction.request_body, *transaction.link->socket, relay_limits);
-    RelayEnd end = co_await std::move(relaying);
-    transaction.pump_end = end;
-    transaction.link->socket->interrupt();
-    co_return end;
+    transaction.pump_end = co_await std::move(relaying);
+    transaction.is_request_through = transaction.pump_end->kind == RelayEnd::Kind::done;
 }
 
 Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
     Core& core = transaction.core;
     const http::RequestHead& request = transaction.request;
     net::Socket& socket = *transaction.link->socket;
+    transaction.is_request_through = false;
     Assembler out(core.loop.buffers());
     if (auto added =
             add_upstream_head(transaction, target_for(transaction), host_for(transaction), request.framing, out);
@@ -210,7 +209,8 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
         co_await socket.send(out.finish(), net::after(core.loop.now(), transaction.service->write_timeout));
     // A server may answer and close before it has read everything: what it said counts more than the failed send.
     if (status != net::IoStatus::ok && !socket.has_input()) co_return lost_error(status, "send");
-    if (!has_more) co_return base::success();
+    transaction.is_request_through = status == net::IoStatus::ok && !has_more;
+    if (status != net::IoStatus::ok || !has_more) co_return base::success();
     transaction.is_replayable = false;
     transaction.replay.clear();
     if (request.expect_continue && !transaction.asked_to_continue) {
@@ -222,7 +222,7 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
     }
     transaction.pump_end.reset();
     transaction.request_pump = pump_request_body(transaction);
-    transaction.request_pump.start();
+    transaction.request_pump.start(socket);
     co_return base::success();
 }
 
@@ -237,7 +237,7 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
         net::Instant deadline = net::never;
         while (state == HeadReader::State::more) {
             // The upstream's time to answer begins when it has the whole request.
-            bool is_pumping = transaction.request_pump.is_valid() && !transaction.pump_end;
+            bool is_pumping = transaction.request_pump.is_running();
             if (is_pumping)
                 deadline = net::never;
             else if (deadline == net::never || reader.has_begun())
@@ -271,7 +271,15 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
         }
         socket.unread(reader.rest());
         int status = transaction.response.status;
-        if (status >= 200 || status == 101) co_return base::success();
+        if (status >= 200) co_return base::success();
+        if (status == 101) {
+            // RFC 9110 7.8: only what the client asked for, and once its request is over. Anything else would turn the
+            // rest of a connection into bytes that nobody has parsed.
+            if (transaction.request.upgrade && transaction.response.upgrade && transaction.is_request_through)
+                co_return base::success();
+            core.metrics.add(Counter::upstream_malformed);
+            co_return Error::upstream(Code::malformed, Retry::never, "101 that was not asked for");
+        }
         if (interim == most_interim_responses) {
             core.metrics.add(Counter::upstream_malformed);
             co_return Error::upstream(Code::malformed, Retry::never, "too many interim responses");
@@ -300,6 +308,7 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
     ++transaction.tries;
     if (log.count < log.tried.size()) log.tried[log.count++] = transaction.endpoint;
     transaction.endpoints->balancer->started(transaction.endpoint);
+    transaction.is_attempt_open = true;
     transaction.timings.upstream_began = core.loop.now();
     transaction.timings.response_head = net::never;
     transaction.upstream_address = transaction.endpoints->balancer->endpoint(transaction.endpoint).address;
@@ -314,14 +323,13 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
         co_return base::success();
     }
     log.progress.body_replayable = transaction.is_replayable;
-    transaction.request_pump = {};
     finish_attempt(transaction, result.error().source == base::Source::client ? upstream::Outcome::cancelled
                                                                               : upstream::Outcome::failed);
     co_return result;
 }
 
 void finish_attempt(Transaction& transaction, upstream::Outcome outcome) {
-    if (!transaction.endpoints) return;
+    if (!std::exchange(transaction.is_attempt_open, false)) return;
     Core& core = transaction.core;
     net::Instant head =
         transaction.timings.response_head != net::never ? transaction.timings.response_head : core.loop.now();
@@ -329,11 +337,20 @@ void finish_attempt(Transaction& transaction, upstream::Outcome outcome) {
     transaction.endpoints->balancer->finished(transaction.endpoint, latency, outcome, core.loop.now());
     upstream::LinkPtr link = std::move(transaction.link);
     if (!link) return;
-    bool request_is_through = !transaction.request_pump.is_valid() ||
-                              (transaction.pump_end && transaction.pump_end->kind == RelayEnd::Kind::done);
-    bool is_clean = outcome == upstream::Outcome::answered && request_is_through && transaction.response.keep_alive &&
-                    !transaction.is_tunnel && transaction.response_body.is_done();
+    transaction.request_pump.drop();  // a request that is still being sent ends here: its answer is complete
+    bool is_clean = outcome == upstream::Outcome::answered && transaction.is_request_through &&
+                    transaction.response.keep_alive && !transaction.is_tunnel && transaction.response_body.is_done() &&
+                    !core.is_draining();
     if (is_clean) link->pool->give_back(std::move(link));
+}
+
+Transaction::Transaction(Core& on, net::Socket& from) : core(on), client_socket(from) {
+    core.metrics.raise(observe::Gauge::requests_active);
+}
+
+Transaction::~Transaction() {
+    finish_attempt(*this, upstream::Outcome::cancelled);
+    core.metrics.lower(observe::Gauge::requests_active);
 }
 
 }  // namespace gateway

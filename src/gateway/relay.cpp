@@ -11,12 +11,16 @@ using Kind = RelayEnd::Kind;
 
 Task<RelayEnd> relay(net::Socket& from, BodyRelay& body, net::Socket& to, RelayLimits limits) {
     net::Loop& loop = from.loop();
-    net::Instant rate_from = net::after(loop.now(), limits.rate_from);
-    net::Instant began = loop.now();
+    net::Instant waited = 0;  // for the source; while the sink holds us up, the source cannot show its rate
     std::uint64_t received_before = body.received();
     Assembler out(loop.buffers());
     while (!body.is_done()) {
-        net::Received received = co_await from.receive(net::after(loop.now(), limits.read_timeout));
+        net::Instant asked = loop.now();
+        net::Instant deadline = net::after(asked, limits.read_timeout);
+        net::Received received;
+        do received = co_await from.receive(deadline);
+        while (received.status == net::IoStatus::timed_out && loop.now() < deadline);  // interrupted, not late
+        waited += loop.now() - asked;
         if (received.status == net::IoStatus::ok) {
             // All that is there goes out in one send.
             net::Slice input = std::move(received.slice);
@@ -32,8 +36,8 @@ Task<RelayEnd> relay(net::Socket& from, BodyRelay& body, net::Socket& to, RelayL
         } else if (received.status != net::IoStatus::ended || !body.end_of_input(out)) {
             co_return {Kind::source_lost, received.status};
         }
-        if (limits.least_rate != 0 && loop.now() > rate_from) {
-            auto seconds = static_cast<std::uint64_t>(loop.now() - began) / 1000;
+        if (limits.least_rate != 0 && waited > limits.rate_from.count()) {
+            auto seconds = static_cast<std::uint64_t>(waited) / 1000;
             if ((body.received() - received_before) < limits.least_rate * seconds)
                 co_return {Kind::source_too_slow, net::IoStatus::timed_out};
         }

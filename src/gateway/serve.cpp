@@ -97,13 +97,15 @@ Task<Result<void>> forward_with_retries(Transaction& transaction) {
     bool is_idempotent = upstream::is_idempotent(transaction.request.method_token);
     Result<void> result;
     LinkChoice choice = LinkChoice::pooled;
+    bool was_stale = false;
     while (choice == LinkChoice::fresh || attempts.next()) {
         result = co_await forward(transaction, log, choice);
         if (result) co_return result;
         // A pooled connection that had died unseen is nobody's failure: once more on a new one, to the same endpoint
-        // and outside the budget. Only where sending twice is harmless.
-        bool is_stale = log.was_reused && !log.progress.response_started && result.error().code == base::Code::reset &&
-                        is_idempotent && log.progress.body_replayable;
+        // and outside the budget. Only where sending twice is harmless, and once: a second one counts as a failure.
+        bool is_stale = !was_stale && log.was_reused && !log.progress.response_started &&
+                        result.error().code == base::Code::reset && is_idempotent && log.progress.body_replayable;
+        was_stale = was_stale || is_stale;
         choice = is_stale ? LinkChoice::fresh : LinkChoice::pooled;
         if (!is_stale && !upstream::Attempts::worth_retrying(result.error(), is_idempotent, log.progress))
             co_return result;
@@ -137,6 +139,7 @@ Task<void> serve(Transaction& transaction) {
     Result<void> result = co_await forward_with_retries(transaction);
     if (result) co_return;
     log_failure(transaction, result.error());
+    transaction.is_body_lost = result.error().source == base::Source::client;
     reply_failure(transaction, result.error());
 }
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/slab.h"
-#include "base/task.h"
 #include "gateway/body_relay.h"
+#include "gateway/companion.h"
 #include "gateway/core.h"
 #include "plugin/exchange.h"
 #include "upstream/pool.h"
@@ -19,8 +19,9 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     // Body bytes kept so that a request can be sent again; larger bodies are sent once.
     static constexpr std::size_t most_replayed = 64 * 1024;
 
-    Transaction(Core& on, net::Socket& from) : core(on), client_socket(from) {}
+    Transaction(Core& on, net::Socket& from);
     Transaction(const Transaction&) = delete;
+    ~Transaction();  // also in the middle: the attempt is then cancelled
 
     Core& core;
     net::Socket& client_socket;
@@ -36,17 +37,20 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     BodyRelay request_body;
     std::vector<net::Slice> replay;  // what was taken of it so far, raw, while it can be sent again
     bool is_replayable = true;
-    bool asked_to_continue = false;     // 100 (Continue) went out
-    base::Task<RelayEnd> request_pump;  // sends what did not come with the head
-    std::optional<RelayEnd> pump_end;
+    bool asked_to_continue = false;  // 100 (Continue) went out
+    bool is_body_lost = false;       // broken, too slow or too large: where the next request begins is not known
 
     // ---- upstream
     upstream::LinkPtr link;
-    net::Slice response_head_bytes;  // the views of `response` point into it
+    Companion request_pump;  // sends what of the body did not come with the head; waits on `link`, so dies before it
+    std::optional<RelayEnd> pump_end;
+    bool is_request_through = false;  // the upstream's kernel has all of it
+    net::Slice response_head_bytes;   // the views of `response` point into it
     BodyRelay response_body;
     bool is_tunnel = false;                   // 101: bytes go both ways until one side ends
     std::shared_ptr<EndpointView> endpoints;  // what the attempt's endpoint was picked from
     std::uint32_t endpoint = 0;
+    bool is_attempt_open = false;     // the balancer counts it
     std::string_view pinning_cookie;  // Set-Cookie of hash_on cookie for a client that had none
 
     [[nodiscard]] bool has_body() const { return request.framing != http::BodyFraming::none; }

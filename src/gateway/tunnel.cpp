@@ -4,52 +4,65 @@ namespace gateway {
 
 namespace {
 
-struct Ways {
+struct Tunnel {
+    explicit Tunnel(Transaction& transaction)
+        : core(transaction.core),
+          client(transaction.client_socket),
+          upstream(*transaction.link->socket),
+          last_moved(core.loop.now()),
+          idle(transaction.service->read_timeout) {
+        core.metrics.add(observe::Counter::tunnels);
+        core.metrics.raise(observe::Gauge::tunnels_active);
+    }
+    Tunnel(const Tunnel&) = delete;
+    ~Tunnel() { core.metrics.lower(observe::Gauge::tunnels_active); }
+
+    Core& core;
+    net::Socket& client;
+    net::Socket& upstream;
     net::Instant last_moved;  // in either direction
     net::Milliseconds idle;
     bool is_broken = false;
 };
 
-base::Task<std::uint64_t> carry(net::Socket& from, net::Socket& to, Ways& ways) {
-    net::Loop& loop = from.loop();
-    std::uint64_t total = 0;
+// Until `from` has ended, and `to` is told, or the tunnel is broken.
+base::Task<void> carry(Tunnel& tunnel, net::Socket& from, net::Socket& to, std::uint64_t& total) {
+    net::Loop& loop = tunnel.core.loop;
     Assembler out(loop.buffers());
-    while (!ways.is_broken) {
-        net::Received received = co_await from.receive(net::after(ways.last_moved, ways.idle));
+    while (!tunnel.is_broken) {
+        net::Received received = co_await from.receive(net::after(tunnel.last_moved, tunnel.idle));
         if (received.status == net::IoStatus::ended) {
             to.shutdown_write();
-            co_return total;
+            co_return;
         }
-        if (received.status == net::IoStatus::timed_out && net::after(ways.last_moved, ways.idle) > loop.now())
+        // Interrupted, or the other direction has moved meanwhile.
+        if (received.status == net::IoStatus::timed_out && net::after(tunnel.last_moved, tunnel.idle) > loop.now())
             continue;
         if (received.status != net::IoStatus::ok) break;
         out.add(std::move(received.slice));
         while (from.has_input() && !out.is_full()) out.add(from.take_input().slice);
-        ways.last_moved = loop.now();
+        tunnel.last_moved = loop.now();
         total += out.bytes();
-        if (co_await to.send(out.finish(), net::after(loop.now(), ways.idle)) != net::IoStatus::ok) break;
-        ways.last_moved = loop.now();
+        if (co_await to.send(out.finish(), net::after(loop.now(), tunnel.idle)) != net::IoStatus::ok) break;
+        tunnel.last_moved = loop.now();
     }
-    ways.is_broken = true;
-    to.interrupt();  // who reads there carries the other way
-    co_return total;
+    tunnel.is_broken = true;
+}
+
+Companion carry_upwards(Tunnel& tunnel, std::uint64_t& total) {
+    base::Task<void> carrying = carry(tunnel, tunnel.client, tunnel.upstream, total);
+    co_await std::move(carrying);
 }
 
 }  // namespace
 
 base::Task<void> tunnel(Transaction& transaction) {
-    Core& core = transaction.core;
-    net::Socket& client = transaction.client_socket;
-    net::Socket& upstream = *transaction.link->socket;
-    core.metrics.add(observe::Counter::tunnels);
-    core.metrics.raise(observe::Gauge::tunnels_active);
-    Ways ways{core.loop.now(), transaction.service->read_timeout};
-    base::Task<std::uint64_t> upwards = carry(client, upstream, ways);
-    upwards.start();
-    base::Task<std::uint64_t> downwards = carry(upstream, client, ways);
-    transaction.response_body_bytes = co_await std::move(downwards);
-    if (!ways.is_broken) transaction.request_body_bytes = co_await upwards.finished();
-    core.metrics.lower(observe::Gauge::tunnels_active);
+    Tunnel tunnel(transaction);
+    Companion upwards = carry_upwards(tunnel, transaction.request_body_bytes);
+    upwards.start(tunnel.upstream);  // its end wakes the other direction, which looks whether the tunnel is broken
+    base::Task<void> downwards = carry(tunnel, tunnel.upstream, tunnel.client, transaction.response_body_bytes);
+    co_await std::move(downwards);
+    if (!tunnel.is_broken) co_await upwards.finished();
 }
 
 }  // namespace gateway

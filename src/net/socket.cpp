@@ -1,5 +1,6 @@
 #include "net/socket.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "net/loop.h"
@@ -132,6 +133,7 @@ void Socket::received(Slice slice) {
         rest_.push_back(std::move(slice));
     else
         first_ = std::move(slice);
+    join_crumbs();
     if (queued_ > most_queued && wants_input) {
         wants_input = false;
         loop_.stop_receive(*this);
@@ -141,6 +143,22 @@ void Socket::received(Slice slice) {
         Waiter waiter = std::exchange(input_waiter_, {});
         waiter.wake(waiter.argument);
     }
+}
+
+// A piece keeps the whole block it came in, and a sender may make them as small as it likes: so small ones that have to
+// wait are copied together. What is queued then costs memory in proportion to its bytes.
+void Socket::join_crumbs() {
+    constexpr std::size_t most_crumbs = 16;
+    constexpr std::size_t crumb_size = 2 * 1024;
+    if (rest_.size() < most_crumbs) return;
+    auto begin = rest_.end() - most_crumbs;
+    if (std::any_of(begin, rest_.end(), [](const Slice& piece) { return piece.size() >= crumb_size; })) return;
+    std::size_t size = 0;
+    for (auto piece = begin; piece != rest_.end(); ++piece) size += piece->size();
+    Draft together(loop_.buffers().at_least(size));
+    for (auto piece = begin; piece != rest_.end(); ++piece) together.append(piece->text());
+    rest_.erase(begin, rest_.end());
+    rest_.push_back(std::move(together).finish());
 }
 
 void Socket::receive_ended(IoStatus status) {

@@ -177,6 +177,7 @@ class Socket : public base::SlabAllocated<Socket> {
     void finish_send(IoStatus status);
     void wake_connect(IoStatus status);
     void input_deadline_passed();
+    void join_crumbs();
     void resume_receiving_if_low();
 
     Loop& loop_;
