@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <tuple>
 
 namespace schema {
 
@@ -14,6 +15,21 @@ void Problems::add(Problem problem) {
     if (list_.size() < limit || (problem.severity == Severity::error && errors_ <= limit)) {
         list_.push_back(std::move(problem));
     }
+}
+
+void Problems::sort() {
+    std::vector<std::size_t> order(list_.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [this](std::size_t one, std::size_t two) {
+        const Mark& first = list_[one].mark;
+        const Mark& second = list_[two].mark;
+        return std::tuple(first.file, first.line, first.column, one) <
+               std::tuple(second.file, second.line, second.column, two);
+    });
+    std::vector<Problem> sorted;
+    sorted.reserve(list_.size());
+    for (std::size_t index : order) sorted.push_back(std::move(list_[index]));
+    list_ = std::move(sorted);
 }
 
 namespace {
@@ -109,8 +125,13 @@ std::string print_json(const Problems& problems, const std::vector<std::string>&
 std::string print_kong(const Problems& problems) {
     Entry root;
     std::map<std::string, std::uint32_t> entity_errors;
+    // Kong looks at uniqueness and references only once every entity is well by itself.
+    bool entities_are_well = std::all_of(problems.list().begin(), problems.list().end(), [](const Problem& problem) {
+        return problem.severity != Severity::error || !problem.tree.empty();
+    });
     for (const Problem& problem : problems.list()) {
         if (problem.severity != Severity::error) continue;
+        if (!entities_are_well && !problem.tree.empty()) continue;
         const Path& path = problem.tree.empty() ? problem.path : problem.tree;
         Entry* at = &root;
         for (const Step& step : path) at = &at->child(step);

@@ -44,11 +44,12 @@ class Problems {
     static constexpr std::size_t limit = 1000;
 
     void add(Problem problem);
+    // By place; of one place in the order of their coming.
+    void sort();
     [[nodiscard]] bool has_errors() const { return errors_ > 0; }
     [[nodiscard]] std::size_t errors() const { return errors_; }
     [[nodiscard]] std::size_t warnings() const { return warnings_; }
     [[nodiscard]] const std::vector<Problem>& list() const { return list_; }
-    [[nodiscard]] std::vector<Problem>& list() { return list_; }
 
   private:
     std::vector<Problem> list_;

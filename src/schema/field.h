@@ -306,6 +306,7 @@ template <HasFields T>
 struct Codec<T> {
     static TypeInfo type() { return {.kind = TypeInfo::Kind::record, .record = &record_of<T>()}; }
     static bool read(const Node& node, T& out, const Rules&, Reader& reader) {
+        Reader::Entity entity(reader);
         return record_of<T>().read(&out, node, reader);
     }
     static std::string json(const T&) { return {}; }  // its fields carry the defaults

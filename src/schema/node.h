@@ -117,7 +117,7 @@ inline Node Node::map(std::span<const Member> members, Mark mark) {
 struct Limits {
     std::size_t bytes = 256ull << 20;     // text of one file
     std::size_t depth = 64;               // lists and maps inside each other
-    std::size_t nodes = 32'000'000;       // written in one file
+    std::size_t nodes = 16'000'000;       // written in one file
     std::size_t alias_nodes = 1'000'000;  // copied by YAML aliases and merge keys
 };
 

@@ -83,10 +83,20 @@ bool Reader::read_number(const Node& node, const Rules& rules, double& out) {
 }
 
 bool Reader::read(const Node& node, const Rules& rules, std::string& out) {
-    if (!expect(node, Kind::text, "a string")) return false;
+    if (!node.is(Kind::text)) {
+        bool quotes = node.is(Kind::boolean) || node.is(Kind::integer) || node.is(Kind::number);
+        problem(node.mark(), "expected a string", quotes ? "write it in quotes" : "");
+        return false;
+    }
     std::string_view text = node.text();
     if (rules.referenceable && resolve_ && text.starts_with("{vault://") && text.ends_with('}')) {
         std::optional<std::string> value = resolve_(text);
+        if (!value && rules.secret) {
+            // Kong goes on with an empty secret; with it anybody could sign.
+            problem(node.mark(), fmt::format("the reference {} cannot be resolved", text),
+                    "set the environment variable that it names");
+            return false;
+        }
         if (!value) {
             warning(node.mark(), fmt::format("the reference {} cannot be resolved; the value is empty", text),
                     "set the environment variable that it names");
@@ -150,6 +160,12 @@ void Checks::element(std::string_view field, std::size_t index, std::string mess
     const Node* list = node_.find(field);
     Mark mark = list != nullptr && index < list->items().size() ? list->items()[index].mark() : node_.mark();
     reader_.problem(mark, std::move(message), std::move(hint));
+}
+void Checks::nested(std::string_view field, std::string_view inner, std::string message) {
+    if (failed(field)) return;
+    Reader::Under under(reader_, field);
+    Reader::Under deeper(reader_, inner);
+    reader_.problem(mark_of(field), std::move(message));
 }
 void Checks::entity(std::string message) { reader_.entity_problem(node_.mark(), std::move(message)); }
 void Checks::record(std::string message) { reader_.problem(node_.mark(), std::move(message)); }

@@ -32,7 +32,7 @@ class Reader {
     class Under {
       public:
         Under(Reader& reader, std::string_view key) : reader_(reader) {
-            reader_.path_.push_back({std::string(key), 0});
+            reader_.path_.push_back({key.empty() ? std::string("''") : std::string(key), 0});
         }
         Under(Reader& reader, std::size_t index) : reader_(reader) {
             reader_.path_.push_back({{}, static_cast<std::uint32_t>(index)});
@@ -90,6 +90,8 @@ class Checks {
     void field(std::string_view field, std::string message, std::string hint = {});
     // A fault of one element of a list field.
     void element(std::string_view field, std::size_t index, std::string message, std::string hint = {});
+    // A fault of a field of a nested record.
+    void nested(std::string_view field, std::string_view inner, std::string message);
     // A fault of several fields together: Kong's `@entity`.
     void entity(std::string message);
     // A fault of this record as a whole.

@@ -26,6 +26,7 @@ bool Record::read(void* object, const Node& node, Reader& reader, std::span<cons
     FieldSet failed;
     bool good = true;
     for (const Member& member : node.members()) {
+        if (reader.problems().errors() >= Problems::limit) return false;
         std::string_view key = member.key.text();
         std::size_t index = index_of(key);
         if (index == fields_.size()) {

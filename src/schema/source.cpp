@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace schema {
 
@@ -70,6 +72,37 @@ base::Result<SourceFile> read_file(const std::string& path, const Limits& limits
             return source;
         }
     }
+}
+
+base::Result<std::vector<SourceFile>> read_sources(const std::vector<std::string>& paths, const Limits& limits) {
+    namespace fs = std::filesystem;
+    std::vector<std::string> files;
+    for (const std::string& path : paths) {
+        std::error_code error;
+        if (!fs::is_directory(path, error)) {
+            files.push_back(path);
+            continue;
+        }
+        std::vector<std::string> inside;
+        for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+            std::string extension = entry->path().extension().string();
+            if (extension == ".yml" || extension == ".yaml" || extension == ".json")
+                inside.push_back(entry->path().string());
+        }
+        if (error) return base::Error::us(base::Code::invalid, fmt::format("{}: {}", path, error.message()));
+        if (inside.empty()) {
+            return base::Error::us(base::Code::invalid,
+                                   fmt::format("{}: no .yml, .yaml or .json file in this folder", path));
+        }
+        std::sort(inside.begin(), inside.end());
+        files.insert(files.end(), inside.begin(), inside.end());
+    }
+    std::vector<SourceFile> sources;
+    for (const std::string& file : files) {
+        TRY(source, read_file(file, limits));
+        sources.push_back(std::move(source));
+    }
+    return sources;
 }
 
 ParseResult parse(const SourceFile& source, std::uint16_t file, const Limits& limits) {

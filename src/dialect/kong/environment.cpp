@@ -106,19 +106,35 @@ Expansion expand(std::string_view inside, const Environment& environment) {
     return out;
 }
 
-schema::Mark mark_at(std::string_view text, std::size_t offset, std::uint16_t file) {
-    std::string_view before = text.substr(0, offset);
-    std::size_t line_start = before.rfind('\n') + 1;  // 0 if there is none
-    return {.line = static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n') + 1),
-            .byte = static_cast<std::uint32_t>(offset),
-            .column = static_cast<std::uint16_t>(std::min<std::size_t>(offset - line_start + 1, 65535)),
-            .file = file};
-}
+// Turns offsets, asked for in rising order, into places.
+class Places {
+  public:
+    Places(std::string_view text, std::uint16_t file) : text_(text), file_(file) {}
+    schema::Mark at(std::size_t offset) {
+        for (; counted_ < offset; ++counted_) {
+            if (text_[counted_] != '\n') continue;
+            ++line_;
+            start_ = counted_ + 1;
+        }
+        return {.line = line_,
+                .byte = static_cast<std::uint32_t>(offset),
+                .column = static_cast<std::uint16_t>(std::min<std::size_t>(offset - start_ + 1, 65535)),
+                .file = file_};
+    }
+
+  private:
+    std::string_view text_;
+    std::uint16_t file_;
+    std::size_t counted_ = 0;
+    std::uint32_t line_ = 1;
+    std::size_t start_ = 0;
+};
 
 }  // namespace
 
 std::string with_deck_variables(std::string_view text, std::uint16_t file, const Environment& environment,
-                                schema::Problems& problems) {
+                                std::size_t limit, schema::Problems& problems) {
+    Places places(text, file);
     constexpr std::string_view open = "${{";
     constexpr std::string_view close = "}}";
     std::string out;
@@ -141,11 +157,12 @@ std::string with_deck_variables(std::string_view text, std::uint16_t file, const
             out += fault.empty() ? expansion.value : std::string(text.substr(at, end + close.size() - at));
             done = end + close.size();
         }
-        if (!fault.empty()) {
-            problems.add(
-                {schema::Severity::error, mark_at(text, at, file), {}, std::move(fault), std::move(hint), {}, false});
-            if (problems.errors() >= schema::Problems::limit) break;  // each place costs a scan of the text before it
+        if (fault.empty() && out.size() > limit) {
+            fault = fmt::format("the values of variables make the text larger than {} bytes", limit);
         }
+        if (fault.empty()) continue;
+        problems.add({schema::Severity::error, places.at(at), {}, std::move(fault), std::move(hint), {}, false});
+        if (out.size() > limit || problems.errors() >= schema::Problems::limit) break;
     }
     out += text.substr(done);
     return out;

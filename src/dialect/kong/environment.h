@@ -15,9 +15,10 @@ namespace kong {
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
 // Replaces every `${{ env "DECK_X" | filter }}` in a file's text, as deck does before it parses: filters toBool, toInt,
-// toFloat, indent N. Faults go to `problems` at their place; the text is then left as it is.
+// toFloat, indent N. A text that grows beyond `limit` bytes is a fault. Faults go to `problems` at their place; the
+// text is then left as it is.
 [[nodiscard]] std::string with_deck_variables(std::string_view text, std::uint16_t file, const Environment& environment,
-                                              schema::Problems& problems);
+                                              std::size_t limit, schema::Problems& problems);
 
 // A vault of kind `env`: its variables begin with `variable_prefix`.
 struct EnvironmentVault {

@@ -39,6 +39,14 @@ std::string place(const std::vector<std::string>& files, schema::Mark mark) {
     return fmt::format("the first stands at {}:{}:{}", files[mark.file], mark.line, mark.column);
 }
 
+// Kong shows the value of a twin; a secret one never appears in our messages.
+bool is_secret(const EntityType& type, std::string_view field) {
+    if (type.record == nullptr) return false;
+    const schema::Record& record = type.record();
+    std::size_t index = record.index_of(field);
+    return index < record.fields().size() && record.fields()[index]->rules().secret;
+}
+
 // Where Kong's text form shows faults found after all entities were flattened: under the entity's own list.
 schema::Path flat_path(const EntityType& type, const schema::Path& path) {
     std::uint32_t index = 0;
@@ -135,9 +143,11 @@ void Loader::declare(const EntityType& type, std::string_view field, std::string
     schema::Path path = reader_.path();
     schema::Path tree = flat_path(type, path);
     if (written != nullptr) path.push_back({std::string(field), 0});
-    std::string message = uniqueness(type, is_id ? "primary key" : field, value);
+    std::string hint = place(result_.document.files, at->second.mark);
+    if (type.kind == EntityKind::plugin && written == nullptr) hint = "the same plugin for the same scope; " + hint;
+    std::string message = uniqueness(type, is_id ? "primary key" : field, is_secret(type, field) ? "***" : value);
     result_.problems.add({schema::Severity::error, written == nullptr ? node.mark() : written->mark(), std::move(path),
-                          std::move(message), place(result_.document.files, at->second.mark), std::move(tree), false});
+                          std::move(message), hint, std::move(tree), false});
 }
 
 Index Loader::bind(const EntityType& type, const ForeignKey& key, const Reference& reference, const Node& node,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "dialect/kong/consumer.h"
 #include "dialect/kong/rewrite.h"
@@ -22,9 +21,10 @@ LoadResult load(std::vector<schema::SourceFile> sources, const LoadOptions& opti
 }
 
 Loader::Loader(const LoadOptions& options)
-    : options_(options), reader_(result_.problems, [this](std::string_view reference) {
-          return resolve(reference, vaults_, options_.environment);
-      }) {}
+    : options_(options),
+      merge_budget_(options.limits.alias_nodes),
+      reader_(result_.problems,
+              [this](std::string_view reference) { return resolve(reference, vaults_, options_.environment); }) {}
 
 LoadResult Loader::run(std::vector<schema::SourceFile> sources) {
     constexpr std::size_t most_files = 65535;
@@ -35,7 +35,8 @@ LoadResult Loader::run(std::vector<schema::SourceFile> sources) {
         auto number = static_cast<std::uint16_t>(result_.document.files.size());
         result_.document.files.push_back(source.name);
         if (source.bytes.find("${{") != std::string::npos) {
-            source.bytes = with_deck_variables(source.bytes, number, options_.environment, result_.problems);
+            source.bytes = with_deck_variables(source.bytes, number, options_.environment, options_.limits.bytes,
+                                               result_.problems);
         }
         schema::ParseResult parsed = schema::parse(source, number, options_.limits);
         source.bytes = {};
@@ -64,14 +65,14 @@ LoadResult Loader::run(std::vector<schema::SourceFile> sources) {
             }
         }
     }
+    if (merge_budget_ == 0) {
+        reader_.problem({}, fmt::format("defaults and shared settings write out to more than {} values",
+                                        options_.limits.alias_nodes));
+    }
     bind_pending();
     finish();
     report_unserved();
-    auto& list = result_.problems.list();
-    std::stable_sort(list.begin(), list.end(), [](const schema::Problem& one, const schema::Problem& two) {
-        return std::tuple(one.mark.file, one.mark.line, one.mark.column) <
-               std::tuple(two.mark.file, two.mark.line, two.mark.column);
-    });
+    result_.problems.sort();
     result_.document.resolve = [vaults = vaults_, environment = options_.environment](std::string_view reference) {
         return kong::resolve(reference, vaults, environment);
     };
@@ -198,7 +199,7 @@ Node Loader::prepared(File& file, const EntityType& type, const Node& node, cons
     if (type.kind == EntityKind::service) entity = with_url_split(*file.arena, entity, reader_);
     if (file.defaults != nullptr) {
         const Node* defaults = file.defaults->find(type.singular);
-        if (defaults != nullptr) entity = merged(*file.arena, entity, *defaults);
+        if (defaults != nullptr) entity = merged(*file.arena, entity, *defaults, merge_budget_);
     }
     if (type.kind == EntityKind::route) {
         entity = file.version == Version::v3_0 ? with_regexes_marked(*file.arena, entity, reader_)

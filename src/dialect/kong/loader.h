@@ -124,6 +124,7 @@ class Loader {
     [[nodiscard]] std::string id_part(const Parent& parent, EntityKind kind, const Reference& reference) const;
 
     const LoadOptions& options_;
+    std::size_t merge_budget_;
     LoadResult result_;
     schema::Reader reader_;
     Vaults vaults_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <unordered_map>
 
 #include "dialect/kong/formats.h"
 
@@ -39,22 +40,26 @@ Node with_value(base::Arena& arena, const Node& map, std::string_view key, const
 
 }  // namespace
 
-Node merged(base::Arena& arena, const Node& own, const Node& defaults) {
+Node merged(base::Arena& arena, const Node& own, const Node& defaults, std::size_t& budget) {
     if (!own.is(Kind::map) || !defaults.is(Kind::map)) return own;
+    std::size_t cost = own.members().size() + defaults.members().size();
+    if (cost > budget) {
+        budget = 0;
+        return own;
+    }
+    budget -= cost;
     std::vector<Member> members(own.members().begin(), own.members().end());
-    bool changed = false;
+    std::unordered_map<std::string_view, std::size_t> present;
+    for (std::size_t i = 0; i < members.size(); ++i) present.emplace(members[i].key.text(), i);
     for (const Member& missing : defaults.members()) {
-        auto at = std::find_if(members.begin(), members.end(),
-                               [&](const Member& member) { return member.key.text() == missing.key.text(); });
-        if (at == members.end()) {
+        auto at = present.find(missing.key.text());
+        if (at == present.end()) {
             members.push_back(missing);
-            changed = true;
-        } else if (at->value.is(Kind::map) && missing.value.is(Kind::map)) {
-            at->value = merged(arena, at->value, missing.value);
-            changed = true;
+        } else if (members[at->second].value.is(Kind::map) && missing.value.is(Kind::map)) {
+            members[at->second].value = merged(arena, members[at->second].value, missing.value, budget);
         }
     }
-    return changed ? map_of(arena, members, own.mark()) : own;
+    return map_of(arena, members, own.mark());
 }
 
 namespace {

@@ -9,8 +9,10 @@
 
 namespace kong {
 
-// `own` with what it leaves unset taken from `defaults`, maps inside maps likewise.
-[[nodiscard]] schema::Node merged(base::Arena& arena, const schema::Node& own, const schema::Node& defaults);
+// `own` with what it leaves unset taken from `defaults`, maps inside maps likewise. Each member written costs one of
+// `budget`; once that is spent, `own` is answered as it is.
+[[nodiscard]] schema::Node merged(base::Arena& arena, const schema::Node& own, const schema::Node& defaults,
+                                  std::size_t& budget);
 [[nodiscard]] schema::Node map_of(base::Arena& arena, const std::vector<schema::Member>& members, schema::Mark mark);
 // A service with `url` split into protocol, host, port and path. Faults of the url itself are reported.
 [[nodiscard]] schema::Node with_url_split(base::Arena& arena, const schema::Node& service, schema::Reader& reader);

@@ -377,7 +377,7 @@ Loader::Parent Loader::add_plugin(File& file, const Node& node, const Parent& pa
                             fmt::format("'{}' is no entry of '_plugin_configs'", *plugin.shared_config));
         } else {
             Node* base = static_cast<Node*>(file.arena->allocate(sizeof(Node), alignof(Node)));
-            *base = config == nullptr ? *shared : merged(*file.arena, *config, *shared);
+            *base = config == nullptr ? *shared : merged(*file.arena, *config, *shared, merge_budget_);
             config = base;
         }
     }
