@@ -67,8 +67,8 @@ class Program {
     Events events_;
     observe::Writer writer_;
     std::optional<observe::AccessFormat> access_format_;
-    observe::SinkId access_sink_ = 0;
-    bool access_is_on_ = false;
+    std::optional<observe::SinkId> access_sink_;  // none: off
+    std::optional<observe::SinkId> admin_sink_;
     std::unique_ptr<net::dns::Resolver> resolver_;
     std::unique_ptr<gateway::LiveUpstreams> live_;
     std::unique_ptr<gateway::Server> server_;
@@ -108,9 +108,10 @@ int Program::run() {
     }
     resolver_ = std::move(*resolver);
     live_ = std::make_unique<gateway::LiveUpstreams>(*resolver_, settings_.resolve);
-    server_ = std::make_unique<gateway::Server>(settings_, &admin::serve, [this](unsigned) {
-        return observe::AccessLog(&*access_format_, access_is_on_ ? &writer_.open_channel(access_sink_) : nullptr);
-    });
+    auto log_to = [this](std::optional<observe::SinkId> sink) {
+        return [this, sink](unsigned) { return observe::AccessLog(&*access_format_, sink ? &writer_.open_channel(*sink) : nullptr); };
+    };
+    server_ = std::make_unique<gateway::Server>(settings_, &admin::serve, log_to(access_sink_), log_to(admin_sink_));
     std::string report;
     bool is_loaded = load(report);
     std::fputs(report.c_str(), stderr);
@@ -136,9 +137,11 @@ base::Result<void> Program::open_logs() {
     observe::SinkId error_id = writer_.add_sink(std::move(error_sink));
     TRY(format, observe::AccessFormat::compile(settings_.logs.access_format));
     access_format_ = std::move(format);
-    access_is_on_ = settings_.logs.access != "off";
-    TRY(access_sink, observe::Sink::open(settings_.logs.access));
-    access_sink_ = writer_.add_sink(std::move(access_sink));
+    for (auto [destination, sink] : {std::pair{&settings_.logs.access, &access_sink_}, {&settings_.logs.admin_access, &admin_sink_}}) {
+        if (*destination == "off") continue;
+        TRY(opened, observe::Sink::open(*destination));
+        *sink = writer_.add_sink(std::move(opened));
+    }
     writer_.start();
     observe::set_log(writer_, error_id, settings_.logs.level);
     return {};

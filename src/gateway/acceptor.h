@@ -10,13 +10,15 @@ namespace gateway {
 
 class Acceptor final : public net::AcceptSink {
   public:
-    Acceptor(Core& core, ServeFunction serve) : core_(core), serve_(serve) {}
+    Acceptor(Core& core, ServeFunction serve, Entrance entrance = Entrance::clients)
+        : core_(core), serve_(serve), entrance_(entrance) {}
     void accepted(net::SocketPtr socket, const net::SocketAddress& local) override;
     void accept_failed(net::IoStatus status) override;
 
   private:
     Core& core_;
     ServeFunction serve_;
+    Entrance entrance_;
 };
 
 }  // namespace gateway

@@ -17,7 +17,7 @@ std::string_view header_of(const void* headers, std::string_view name) {
     return static_cast<const http::Headers*>(headers)->first(name);
 }
 
-void write_line(const Transaction& transaction) {
+void write_line(const Transaction& transaction, observe::AccessLog& log) {
     const http::RequestHead& request = transaction.request;
     const plugin::Timings& timings = transaction.timings;
     std::string client = transaction.client.address.ip.text();
@@ -55,12 +55,16 @@ void write_line(const Transaction& transaction) {
     record.request = &request.headers;
     record.response = &transaction.response.headers;
     record.find_header = header_of;
-    transaction.core.access_log.write(record);
+    log.write(record);
 }
 
 }  // namespace
 
 void record(const Transaction& transaction) {
+    if (transaction.entrance == Entrance::admin) {
+        if (transaction.core.admin_log.is_on()) write_line(transaction, transaction.core.admin_log);
+        return;
+    }
     observe::CoreMetrics& metrics = transaction.core.metrics;
     const plugin::Timings& timings = transaction.timings;
     metrics.add(observe::responses(static_cast<unsigned>(transaction.response.status)));
@@ -69,7 +73,7 @@ void record(const Transaction& transaction) {
     metrics.record(observe::Histogram::request_time, span(timings.started, timings.finished));
     if (timings.response_head != net::never)
         metrics.record(observe::Histogram::upstream_time, span(timings.upstream_began, timings.response_head));
-    if (transaction.core.access_log.is_on()) write_line(transaction);
+    if (transaction.core.access_log.is_on()) write_line(transaction, transaction.core.access_log);
 }
 
 }  // namespace gateway

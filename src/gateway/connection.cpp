@@ -103,16 +103,24 @@ ClientFraming framing_for(const Transaction& transaction) {
 
 // ---- life
 
-void Connection::begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve) {
-    auto* self = new Connection(core, std::move(socket), local, serve);
+void Connection::begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
+                       Entrance entrance) {
+    auto* self = new Connection(core, std::move(socket), local, serve, entrance);
     self->insert_before(core.asleep_);
     // A client that has connected should say something soon.
     self->socket_->on_input({&Connection::wake, self},
                             net::after(core.loop.now(), core.settings.limits.header_timeout));
 }
 
-Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve)
-    : core_(core), socket_(std::move(socket)), local_(local), serve_(serve), number_(core.next_connection_number()) {
+Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
+                       Entrance entrance)
+    : core_(core),
+      socket_(std::move(socket)),
+      local_(local),
+      serve_(serve),
+      entrance_(entrance),
+      number_(core.next_connection_number()) {
+    if (entrance_ == Entrance::admin) return;
     core_.metrics.add(Counter::connections_accepted);
     core_.metrics.raise(Gauge::connections_active);
 }
@@ -121,7 +129,7 @@ Connection::~Connection() {
     unlink();
     if (serving_) std::exchange(serving_, {}).destroy();
     core_.process.leave(socket_->remote().ip);
-    core_.metrics.lower(Gauge::connections_active);
+    if (entrance_ == Entrance::clients) core_.metrics.lower(Gauge::connections_active);
 }
 
 void Connection::close() { delete this; }
@@ -191,7 +199,8 @@ Connection::Serving Connection::serve_requests() {
 
 void Connection::begin_transaction(Transaction& transaction, const HeadReader& reader) {
     ++requests_;
-    core_.metrics.add(Counter::requests);
+    transaction.entrance = entrance_;
+    if (entrance_ == Entrance::clients) core_.metrics.add(Counter::requests);
     transaction.connection_number = number_;
     transaction.connection_requests = requests_;
     core_.request_ids.write(transaction.request_id.data());

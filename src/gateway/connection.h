@@ -16,7 +16,8 @@ namespace gateway {
 class Connection : public ConnectionLink, public base::SlabAllocated<Connection> {
   public:
     // Owns itself: goes away when either side has closed. Counted by core.process until then.
-    static void begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve);
+    static void begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
+                      Entrance entrance);
     // At once, whatever it is doing; it is gone afterwards.
     void close();
 
@@ -47,7 +48,8 @@ class Connection : public ConnectionLink, public base::SlabAllocated<Connection>
         };
     };
 
-    Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve);
+    Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
+               Entrance entrance);
     ~Connection();
 
     void sleep();
@@ -68,6 +70,7 @@ class Connection : public ConnectionLink, public base::SlabAllocated<Connection>
     net::SocketPtr socket_;
     net::SocketAddress local_;
     ServeFunction serve_;
+    Entrance entrance_;
     std::coroutine_handle<> serving_;
     std::uint64_t number_;
     std::uint32_t requests_ = 0;

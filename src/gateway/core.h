@@ -31,13 +31,16 @@ struct AdminPages {
         std::uint64_t request = 0;  // which reload the answer is about
         bool is_done = false;
         bool is_loaded = false;
-        std::string report;         // for people: what was wrong
+        std::string report;  // for people: what was wrong
     };
     std::function<std::string()> status;   // JSON
     std::function<std::string()> metrics;  // Prometheus text
     std::function<std::uint64_t()> request_reload;
     std::function<Reload(std::uint64_t request)> reload_result;
 };
+
+// What a connection came in for: the clients' door, or the admin pages, which stay out of the clients' counters and log.
+enum class Entrance : std::uint8_t { clients, admin };
 
 // Shared by all cores.
 class Process {
@@ -104,6 +107,7 @@ class Core {
     Process& process;
     observe::CoreMetrics& metrics;
     observe::AccessLog access_log;
+    observe::AccessLog admin_log{nullptr, nullptr};  // off unless set
     observe::RequestIds request_ids;
     upstream::Pools pools;
     http1::Limits client_limits;

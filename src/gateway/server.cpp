@@ -29,10 +29,12 @@ unsigned worker_count(const Settings& settings) {
     return std::max(1u, std::thread::hardware_concurrency());
 }
 
-Server::Server(const Settings& settings, ServeFunction serve_admin, MakeAccessLog make_access_log)
+Server::Server(const Settings& settings, ServeFunction serve_admin, MakeAccessLog make_access_log,
+               MakeAccessLog make_admin_log)
     : settings_(settings),
       serve_admin_(serve_admin),
       make_access_log_(std::move(make_access_log)),
+      make_admin_log_(std::move(make_admin_log)),
       process_(settings),
       metrics_(worker_count(settings)) {}
 
@@ -49,8 +51,10 @@ base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
         observe::system_entropy(std::as_writable_bytes(std::span(&seed, 1)));
         worker->core = std::make_unique<Core>(*worker->loop, settings_, process_, metrics_.core(i), make_access_log_(i),
                                               ids, seed);
+        worker->core->admin_log = make_admin_log_(i);
+        if (snapshot_) worker->core->use(snapshot_);
         worker->proxy = std::make_unique<Acceptor>(*worker->core, &serve);
-        worker->admin = std::make_unique<Acceptor>(*worker->core, serve_admin_);
+        worker->admin = std::make_unique<Acceptor>(*worker->core, serve_admin_, Entrance::admin);
         cores_.push_back(std::move(worker));
     }
     std::string faults;
@@ -167,7 +171,8 @@ void Server::stop() {
 std::vector<InheritedListener> Server::listeners() const {
     std::vector<InheritedListener> out;
     for (const auto& worker : cores_)
-        for (const Listening& listening : worker->listeners) out.push_back({listening.wanted, listening.listener->descriptor()});
+        for (const Listening& listening : worker->listeners)
+            out.push_back({listening.wanted, listening.listener->descriptor()});
     return out;
 }
 

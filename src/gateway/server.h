@@ -26,12 +26,13 @@ using MakeAccessLog = std::function<observe::AccessLog(unsigned core)>;
 
 class Server {
   public:
-    Server(const Settings& settings, ServeFunction serve_admin, MakeAccessLog make_access_log);
+    Server(const Settings& settings, ServeFunction serve_admin, MakeAccessLog make_access_log,
+           MakeAccessLog make_admin_log);
     ~Server();
 
     // Loops and listeners; nothing is accepted before run(). All listeners that cannot be had are named in one error.
     base::Result<void> open(std::vector<InheritedListener> inherited);
-    // Starts the threads. A snapshot must have been published.
+    // Starts the threads. A snapshot must have been published, before or after open().
     void run();
     // What exchanges that begin from now on are served by. The one before lives until its last exchange is over, and is
     // freed by tidy() on this thread.
@@ -81,6 +82,7 @@ class Server {
     const Settings& settings_;
     ServeFunction serve_admin_;
     MakeAccessLog make_access_log_;
+    MakeAccessLog make_admin_log_;
     Process process_;
     observe::Metrics metrics_;
     net::Loop::Kind loop_kind_ = net::Loop::Kind::epoll;

@@ -29,6 +29,7 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     std::shared_ptr<CoreSnapshot> snapshot;  // the configuration it began with
     const ServedRoute* route = nullptr;
     const ServedService* service = nullptr;
+    Entrance entrance = Entrance::clients;
     std::uint64_t connection_number = 0;
     std::uint64_t connection_requests = 0;
     std::uint64_t head_size = 0;

@@ -1,11 +1,11 @@
 // The Connection field (RFC 9110 7.6.1) read once, and which fields must not go past this hop.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "base/raw_array.h"
 #include "http/headers.h"
 
 namespace http {
@@ -17,7 +17,7 @@ struct ConnectionOptions {
     bool keep_alive = false;
     bool upgrade = false;
     std::uint8_t nominated_count = 0;
-    std::array<std::string_view, max_nominated> nominated;  // every other option: names of fields for this hop only
+    base::RawArray<std::string_view, max_nominated> nominated;  // every other option: names of fields for this hop only
 
     void reset() {
         close = keep_alive = upgrade = false;

@@ -232,7 +232,7 @@ void Headers::append(const Headers& other) {
 
 void Headers::reset() {
     more_.reset();
-    items_ = inline_;
+    items_ = inline_.data();
     capacity_ = inline_capacity;
     size_ = 0;
     present_ = 0;
@@ -258,8 +258,8 @@ void Headers::take(Headers& other) {
     if (more_ != nullptr) {
         items_ = more_.get();
     } else {
-        items_ = inline_;
-        std::copy(other.begin(), other.end(), inline_);
+        items_ = inline_.data();
+        std::copy(other.begin(), other.end(), inline_.data());
     }
     present_ = other.present_;
     size_ = other.size_;

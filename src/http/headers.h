@@ -9,6 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/raw_array.h"
+
 namespace http {
 
 enum class Known : std::uint8_t {
@@ -181,12 +183,12 @@ class Headers {
     void add_growing(Header header);
     void take(Headers& other);
 
-    Header* items_ = inline_;
+    base::RawArray<Header, inline_capacity> inline_;  // first: the next member points at it
+    Header* items_ = inline_.data();
     std::uint64_t present_ = 0;
     std::size_t size_ = 0;
     std::size_t capacity_ = inline_capacity;
     std::unique_ptr<Header[]> more_;
-    Header inline_[inline_capacity];
 };
 
 }  // namespace http

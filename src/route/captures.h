@@ -1,11 +1,11 @@
 // What the groups of a route's regex took from the path. Shared by the regex engines, the router and its callers.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "base/raw_array.h"
 #include "route/rule.h"
 
 namespace route {
@@ -17,7 +17,7 @@ struct CaptureName {
 
 // Group 0 is the whole match.
 struct Captures {
-    std::array<std::string_view, max_capture_groups + 1> groups;
+    base::RawArray<std::string_view, max_capture_groups + 1> groups;  // `count` of them
     std::size_t count = 0;
 };
 
