@@ -19,6 +19,7 @@ std::string printed(const Values&... values) {
 }
 }  // namespace base
 
-#define ensure(condition, ...)                                                                                  \
-    (static_cast<bool>(condition) ? (void)0                                                                     \
-                                  : ::base::ensure_failed(__FILE__, __LINE__, #condition, ::base::printed(__VA_ARGS__)))
+#define ensure(condition, ...)    \
+    (static_cast<bool>(condition) \
+         ? (void)0                \
+         : ::base::ensure_failed(__FILE__, __LINE__, #condition, ::base::printed(__VA_ARGS__)))

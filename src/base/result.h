@@ -13,20 +13,20 @@
 namespace base {
 
 enum class Code : std::uint8_t {
-    closed,              // the other side closed in an orderly way
-    reset,               // the connection broke
-    refused,             // nobody listens, or the network refuses
-    timed_out,           // a deadline passed
-    cancelled,           // we gave up ourselves
-    too_large,           // a named limit
-    malformed,           // bytes that break the protocol
-    unresolved,          // the name does not exist, or has no usable address
-    resolver_failed,     // the resolver itself failed
-    no_endpoint,         // no target that may take traffic
-    exhausted,           // out of a resource of ours (descriptors, memory, pool)
-    invalid,             // a value outside its domain (configuration, arguments)
-    unsupported,         // understood, not served
-    internal,            // our own fault
+    closed,           // the other side closed in an orderly way
+    reset,            // the connection broke
+    refused,          // nobody listens, or the network refuses
+    timed_out,        // a deadline passed
+    cancelled,        // we gave up ourselves
+    too_large,        // a named limit
+    malformed,        // bytes that break the protocol
+    unresolved,       // the name does not exist, or has no usable address
+    resolver_failed,  // the resolver itself failed
+    no_endpoint,      // no target that may take traffic
+    exhausted,        // out of a resource of ours (descriptors, memory, pool)
+    invalid,          // a value outside its domain (configuration, arguments)
+    unsupported,      // understood, not served
+    internal,         // our own fault
 };
 
 enum class Source : std::uint8_t { client, upstream, us };
@@ -45,7 +45,9 @@ struct Error {
     static Error upstream(Code code, Retry retry, std::string detail = {}) {
         return {code, Source::upstream, retry, 0, std::move(detail)};
     }
-    static Error us(Code code, std::string detail = {}) { return {code, Source::us, Retry::never, 0, std::move(detail)}; }
+    static Error us(Code code, std::string detail = {}) {
+        return {code, Source::us, Retry::never, 0, std::move(detail)};
+    }
 };
 
 [[nodiscard]] std::string_view name(Code code);
@@ -54,7 +56,7 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
   public:
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
     [[nodiscard]] bool ok() const { return state_.index() == 0; }
@@ -107,12 +109,12 @@ inline Result<void> success() { return {}; }
 }  // namespace base
 
 // TRY(name, expression): declares `name` as the value, or returns the error from the enclosing plain function.
-#define TRY(name, expression)                                          \
-    auto name##_result = (expression);                                 \
-    if (!name##_result) return std::move(name##_result).error();       \
+#define TRY(name, expression)                                    \
+    auto name##_result = (expression);                           \
+    if (!name##_result) return std::move(name##_result).error(); \
     auto& name = *name##_result
 // TRY_VOID(expression): the same for Result<void>.
-#define TRY_VOID(expression)                                                  \
-    do {                                                                      \
+#define TRY_VOID(expression)                                                                   \
+    do {                                                                                       \
         if (auto try_result = (expression); !try_result) return std::move(try_result).error(); \
     } while (false)
