@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
 import testing  # noqa: E402
 
-LOG_LINES = 25
+LOG_LINES = 60
 
 
 class OutOfTime(BaseException):

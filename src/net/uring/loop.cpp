@@ -315,9 +315,9 @@ void UringLoop::start_send(Socket& socket) {
 }
 
 void UringLoop::shutdown_write(Socket& socket) {
-    io_uring_sqe* sqe = free_entry();
-    io_uring_prep_shutdown(sqe, socket.descriptor, SHUT_WR);
-    sqe->user_data = ignored;
+    // Not through the ring: the kernel gives a shutdown to a worker thread, which looks the descriptor up when it gets
+    // there. By then the socket may be closed and its number be another connection's.
+    ::shutdown(socket.descriptor, SHUT_WR);
 }
 
 void UringLoop::close(Socket& socket) {
