@@ -3,8 +3,8 @@
 //
 //     === file NAME          a document; several may follow each other
 //     === environment        NAME=value lines
-//     === plugins            the plugins that count as served: names known to plugins_for_tests.h, others without
-//     settings
+//     === plugins            those that count as served; settings known to plugins_for_tests.h are checked, not of
+//     NAME!
 //     === human | kong | json | document     an outcome
 #include <gtest/gtest.h>
 
