@@ -1,5 +1,6 @@
 """The gateway under test: starts the real binary with a document in a folder of its own, finds its ports, ends it."""
 
+import functools
 import json
 import os
 import pathlib
@@ -38,6 +39,11 @@ def command(*arguments, loop=None, env=None, cwd=None, seconds=20, input_text=No
                           capture_output=True, text=True, errors="replace", input=input_text)
 
 
+@functools.cache
+def is_sanitized():
+    return b"__asan_init" in pathlib.Path(BINARY).read_bytes()
+
+
 def product():
     """As it is in Via and Server."""
     text = command("version").stdout
@@ -48,16 +54,17 @@ def product():
 
 class Gateway:
     def __init__(self, document, loop, folder, settings=None, env=None, arguments=(), workers=1, files=None, limit_files=None,
-                 listen="127.0.0.1:0", document_path=None):
+                 listen="127.0.0.1:0", admin_listen="127.0.0.1:0", document_path=None):
         self.loop = loop
         self.folder = folder
-        self.document = document_path or folder / "kong.yaml"
+        self.document = folder / "kong.yaml" if document_path is None else document_path
         self.settings = {"prefix": folder, "proxy_access_log": folder / "access.log", **(settings or {})}
         self.env = env or {}
         self.arguments = arguments
         self.workers = workers
         self.limit_files = limit_files
         self.listen = listen
+        self.admin_listen = admin_listen
         self.error_path = folder / "stderr"
         self.ports = {}
         self.process = None
@@ -70,7 +77,7 @@ class Gateway:
     # ---- life
 
     def command_line(self):
-        out = [BINARY, "run", str(self.document), "--admin-listen", "127.0.0.1:0"]
+        out = [BINARY, "run", *([str(self.document)] if self.document else []), "--admin-listen", self.admin_listen]
         if self.listen:
             out += ["--listen", self.listen]
         if self.workers:
@@ -171,6 +178,11 @@ class Gateway:
         """Resident bytes of the process."""
         text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", text)[1]) * 1024
+
+    def check_growth(self, before, bound, what="the work"):
+        """Memory held since `before` was measured. A sanitizer keeps what is freed, so its numbers say nothing."""
+        grown = self.memory() - before
+        check(grown < bound or is_sanitized(), f"memory grew by {grown} bytes over {what}, at most {bound} are right")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -131,7 +131,7 @@ def run_refuses_security_that_it_does_not_serve(t):
         checked = command("check", path)
         if checked.returncode == 0:  # served by this version
             continue
-        contains(checked.stdout + checked.stderr, f"{path}:8:", f"place of {name}")
+        contains(checked.stdout + checked.stderr, f"{path}:9:", f"place of {name}")
         finished = run_words(t, text)
         equal(finished.returncode, 1, f"exit code with {name}")
         contains(finished.stderr, name, "what it says")

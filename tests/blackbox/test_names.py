@@ -17,6 +17,15 @@ class NameServer:
         self.folder = t.folder()
         self.hosts = self.folder / "names"
         self.records({})
+        self.process = None
+        for _ in range(5):  # another program may take the port between the probe and the start
+            self.start(program)
+            if wait_until(lambda: self.answers() or self.process.poll() is not None, "dnsmasq answers") is not True:
+                break
+        t.own(self)
+        check(self.process.poll() is None, "dnsmasq does not start")
+
+    def start(self, program):
         probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         probe.bind(("127.0.0.1", 0))
         self.port = probe.getsockname()[1]
@@ -26,8 +35,6 @@ class NameServer:
              f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--local-ttl=1", "--local=/test/",
              "--user=root", f"--pid-file={self.folder / 'pid'}", "--log-facility=-", "--log-queries"],
             stdout=subprocess.DEVNULL, stderr=open(self.folder / "log", "wb"))
-        t.own(self)
-        wait_until(self.answers, "dnsmasq answers")
 
     def answers(self):
         query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01x\x04test\x00\x00\x01\x00\x01"

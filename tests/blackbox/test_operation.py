@@ -170,7 +170,7 @@ def reloads_do_not_leak(t):
     descriptors, memory = gateway.descriptors(), gateway.memory()
     some()
     check(gateway.descriptors() <= descriptors + 2, f"descriptors: {descriptors}, then {gateway.descriptors()}")
-    check(gateway.memory() - memory < 8 << 20, f"memory grew by {gateway.memory() - memory}")
+    gateway.check_growth(memory, 8 << 20)
 
 
 @test
@@ -181,7 +181,7 @@ def sigterm_lets_a_slow_request_finish(t):
         go_on.wait(10)
         exchange.send(answer(b"late"))
     upstream = t.upstream(reply)
-    gateway = t.gateway(proxy_to(upstream.port))
+    gateway = t.gateway(proxy_to(upstream.port), settings={"linger_timeout": "300ms"})
     idle, slow = t.client(gateway), t.client(gateway)
     slow.send(request_bytes("GET", "/slow"))
     wait_until(lambda: upstream.requests, "the slow request is under way")
@@ -343,12 +343,22 @@ def socket_activation(t):
     listener.close()
 
 
+def free_port():
+    probe = socket.socket()
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+    probe.close()
+    return port
+
+
 @test(seconds=60)
 def upgrade_of_the_program_refuses_no_connection(t):
     """SIGUSR2: a new process takes the listeners over, the old one drains; clients on new connections notice nothing."""
     upstream = answers(t, "a")
     folder = t.folder()
-    gateway = t.gateway(proxy_to(upstream.port), settings={"pid_file": folder / "pid"})
+    ports = [free_port() for _ in range(2)]
+    gateway = t.gateway(proxy_to(upstream.port), settings={"pid_file": folder / "pid"}, listen=f"127.0.0.1:{ports[0]}",
+                        admin_listen=f"127.0.0.1:{ports[1]}")
     load = Load(gateway.port, 3, fresh=True)
     load.more(50)
     gateway.is_expected_to_end = True
@@ -360,6 +370,8 @@ def upgrade_of_the_program_refuses_no_connection(t):
         check(successor != gateway.pid, "the pid file names the new process")
         load.more(100)
         equal(load.end(), [], f"failures of {load.count} requests")
+        equal(gateway.status()["pid"], successor, "the admin pages are the new process's")
+        check("warning" not in gateway.log(), "the new process warns of what the old one told it")
     finally:
         load.is_over = True
         text = (folder / "pid").read_text() if (folder / "pid").exists() else ""
@@ -379,10 +391,7 @@ def crash_of_nobody_by_signals_of_everyday(t):
 
 @test
 def reload_of_nobody(t):
-    probe = socket.socket()
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
-    probe.close()
+    port = free_port()
     finished = command("reload", "--admin-listen", f"127.0.0.1:{port}")
     equal(finished.returncode, 1, "exit code")
     contains(finished.stderr, f"127.0.0.1:{port}", "what it says")

@@ -201,7 +201,7 @@ def tunnel_carries_much_both_ways(t):
         left -= len(client.reader.exact(min(left, 1 << 20)))
     equal(client.reader.exact(3), b"all", "after both directions")
     sending.join()
-    check(gateway.memory() - before < 16 << 20, f"memory grew by {gateway.memory() - before}")
+    gateway.check_growth(before, 16 << 20)
 
 
 @test
