@@ -30,17 +30,22 @@ struct Options {
 };
 
 void add_settings_options(CLI::App& word, Options& options) {
-    word.add_option("-c,--conf", options.settings_file, "Settings file in kong.conf's form (default: /etc/cardea/cardea.conf, /etc/kong/kong.conf)");
+    word.add_option("-c,--conf", options.settings_file,
+                    "Settings file in kong.conf's form (default: /etc/cardea/cardea.conf, /etc/kong/kong.conf)");
     word.add_option("--set", options.set, "One setting, as key=value; may come several times")->allow_extra_args(false);
-    word.add_option("--admin-listen", options.admin_listen, "Where status, metrics and reload are served, ADDRESS:PORT or off");
+    word.add_option("--admin-listen", options.admin_listen,
+                    "Where status, metrics and reload are served, ADDRESS:PORT or off");
 }
 
 void add_serving_options(CLI::App& word, Options& options) {
     add_settings_options(word, options);
-    word.add_option("-l,--listen", options.listen, "Where clients connect, ADDRESS:PORT; may come several times")->allow_extra_args(false);
+    word.add_option("-l,--listen", options.listen, "Where clients connect, ADDRESS:PORT; may come several times")
+        ->allow_extra_args(false);
     word.add_option("-w,--workers", options.workers, "Serving threads, a number or auto");
     word.add_option("--log", options.log, "Access log: off, json, combined, or a format with $variables");
-    word.add_option("--resolve", options.resolve, "NAME:PORT:ADDRESS[:PORT]: this name is reached there, whatever DNS says")->allow_extra_args(false);
+    word.add_option("--resolve", options.resolve,
+                    "NAME:PORT:ADDRESS[:PORT]: this name is reached there, whatever DNS says")
+        ->allow_extra_args(false);
     word.add_flag("--watch", options.watch, "Load the document again when a file of it changes");
 }
 
@@ -77,7 +82,9 @@ int check(const Options& options, const gateway::Settings& settings) {
         return 1;
     }
     std::string out;
-    kong::CheckFormat format = options.as_json ? kong::CheckFormat::json : options.as_kong ? kong::CheckFormat::kong : kong::CheckFormat::human;
+    kong::CheckFormat format = options.as_json   ? kong::CheckFormat::json
+                               : options.as_kong ? kong::CheckFormat::kong
+                                                 : kong::CheckFormat::human;
     int code = kong::check(std::move(*sources), command::load_options(settings), format, out);
     std::fputs(out.c_str(), stdout);
     return code;
@@ -93,7 +100,8 @@ int main(int count, char** arguments) {
     CLI::App* run = app.add_subcommand("run", "Serve a document (Kong's declarative format, YAML or JSON)");
     run->add_option("FILE", options.documents, "Files or folders; several are merged");
     add_serving_options(*run, options);
-    CLI::App* check_word = app.add_subcommand("check", "Say all that is wrong with a document; exit code 0 if it would start");
+    CLI::App* check_word =
+        app.add_subcommand("check", "Say all that is wrong with a document; exit code 0 if it would start");
     check_word->add_option("FILE", options.documents, "Files or folders; several are merged");
     CLI::Option* json = check_word->add_flag("--json", options.as_json, "For programs");
     check_word->add_flag("--kong", options.as_kong, "In the form of kong config parse")->excludes(json);
@@ -119,6 +127,8 @@ int main(int count, char** arguments) {
         std::fputs(out.c_str(), code == 0 ? stdout : stderr);
         return code;
     }
+    command::Inheritance inheritance;
+    if (*run) inheritance = command::take_inheritance();
     command::LoadedSettings loaded = load_settings(options);
     if (*settings_word) {
         std::string text = options.as_json ? command::print_settings_json(loaded) : command::print_settings(loaded);
@@ -129,5 +139,5 @@ int main(int count, char** arguments) {
     if (*check_word) return check(options, loaded.settings);
     if (*reload_word) return command::reload(loaded.settings);
     if (*status_word) return command::status(loaded.settings, options.as_json);
-    return command::run(loaded, arguments);
+    return command::run(loaded, std::move(inheritance), arguments);
 }

@@ -19,10 +19,12 @@ base::Result<std::vector<std::string>> document_files(const gateway::Settings& s
         for (fs::directory_iterator entry(given, error), end; !error && entry != end; entry.increment(error)) {
             std::string extension = entry->path().extension().string();
             bool is_hidden = entry->path().filename().string().starts_with('.');
-            if (!is_hidden && (extension == ".yml" || extension == ".yaml" || extension == ".json")) inside.push_back(entry->path().string());
+            if (!is_hidden && (extension == ".yml" || extension == ".yaml" || extension == ".json"))
+                inside.push_back(entry->path().string());
         }
         if (error) return base::Error::us(base::Code::invalid, given + ": " + error.message());
-        if (inside.empty()) return base::Error::us(base::Code::invalid, given + ": the folder has no .yaml, .yml or .json file");
+        if (inside.empty())
+            return base::Error::us(base::Code::invalid, given + ": the folder has no .yaml, .yml or .json file");
         std::sort(inside.begin(), inside.end());
         out.insert(out.end(), inside.begin(), inside.end());
     }

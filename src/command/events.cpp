@@ -53,7 +53,8 @@ base::Result<void> Events::watch(const std::vector<std::string>& paths) {
         folders.insert(fs::is_directory(full, error) ? full.string() : full.parent_path().string());
     }
     for (const std::string& folder : folders)
-        if (inotify_add_watch(files_, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM) < 0)
+        if (inotify_add_watch(files_, folder.c_str(),
+                              IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM) < 0)
             return base::Error::us(base::Code::invalid, "cannot watch " + folder + ": " + std::strerror(errno));
     return {};
 }

@@ -13,9 +13,9 @@ namespace command {
 class Events {
   public:
     struct Happened {
-        int signal = 0;              // one of those of block_signals()
+        int signal = 0;  // one of those of block_signals()
         bool files_changed = false;
-        bool woken = false;          // wake()
+        bool woken = false;  // wake()
         bool successor_spoke = false;
         bool successor_failed = false;
     };

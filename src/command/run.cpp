@@ -36,12 +36,15 @@ using observe::log;
 
 constexpr std::uint64_t spare_descriptors = 64;  // files, loops, resolver: what is not a connection
 
-std::string text_of(const schema::Problems& problems, const std::vector<std::string>& files) { return schema::print_human(problems, files); }
+std::string text_of(const schema::Problems& problems, const std::vector<std::string>& files) {
+    return schema::print_human(problems, files);
+}
 
 // The process, once its settings are right.
 class Program {
   public:
-    Program(const gateway::Settings& settings, char** arguments) : settings_(settings), arguments_(arguments) {}
+    Program(const gateway::Settings& settings, Inheritance inheritance, char** arguments)
+        : settings_(settings), inheritance_(std::move(inheritance)), arguments_(arguments) {}
     int run();
 
   private:
@@ -62,6 +65,7 @@ class Program {
     [[nodiscard]] std::string metrics_text() const;
 
     const gateway::Settings& settings_;
+    Inheritance inheritance_;
     char** arguments_;
     std::string program_;
     Events events_;
@@ -109,7 +113,9 @@ int Program::run() {
     resolver_ = std::move(*resolver);
     live_ = std::make_unique<gateway::LiveUpstreams>(*resolver_, settings_.resolve);
     auto log_to = [this](std::optional<observe::SinkId> sink) {
-        return [this, sink](unsigned) { return observe::AccessLog(&*access_format_, sink ? &writer_.open_channel(*sink) : nullptr); };
+        return [this, sink](unsigned) {
+            return observe::AccessLog(&*access_format_, sink ? &writer_.open_channel(*sink) : nullptr);
+        };
     };
     server_ = std::make_unique<gateway::Server>(settings_, &admin::serve, log_to(access_sink_), log_to(admin_sink_));
     std::string report;
@@ -137,7 +143,8 @@ base::Result<void> Program::open_logs() {
     observe::SinkId error_id = writer_.add_sink(std::move(error_sink));
     TRY(format, observe::AccessFormat::compile(settings_.logs.access_format));
     access_format_ = std::move(format);
-    for (auto [destination, sink] : {std::pair{&settings_.logs.access, &access_sink_}, {&settings_.logs.admin_access, &admin_sink_}}) {
+    for (auto [destination, sink] :
+         {std::pair{&settings_.logs.access, &access_sink_}, {&settings_.logs.admin_access, &admin_sink_}}) {
         if (*destination == "off") continue;
         TRY(opened, observe::Sink::open(*destination));
         *sink = writer_.add_sink(std::move(opened));
@@ -153,21 +160,25 @@ void Program::raise_descriptor_limit() {
     rlim_t wanted = settings_.descriptor_limit != 0 ? settings_.descriptor_limit : limit.rlim_max;
     limit.rlim_cur = std::min(wanted, limit.rlim_max);
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        std::fprintf(stderr, "cardea: warning: descriptor_limit: only %llu open files are allowed (ulimit -n, LimitNOFILE)\n",
+        std::fprintf(stderr,
+                     "cardea: warning: descriptor_limit: only %llu open files are allowed (ulimit -n, LimitNOFILE)\n",
                      static_cast<unsigned long long>(limit.rlim_cur));
 }
 
 base::Result<void> Program::start_serving() {
-    TRY_VOID(server_->open(inherited_listeners()));
+    TRY_VOID(server_->open(std::move(inheritance_.listeners)));
     // A proxied request needs two descriptors, so half of them are for clients.
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
-    std::uint64_t possible = limit.rlim_cur > 2 * spare_descriptors ? limit.rlim_cur - spare_descriptors : spare_descriptors;
-    server_->process().set_most_connections(settings_.limits.max_connections != 0 ? settings_.limits.max_connections : possible);
+    std::uint64_t possible =
+        limit.rlim_cur > 2 * spare_descriptors ? limit.rlim_cur - spare_descriptors : spare_descriptors;
+    server_->process().set_most_connections(settings_.limits.max_connections != 0 ? settings_.limits.max_connections
+                                                                                  : possible);
     fill_admin_pages();
     server_->run();
     for (const gateway::Server::Address& address : server_->addresses())
-        std::fprintf(stderr, "listening on %s (%s)\n", address.address.text().c_str(), address.is_admin ? "admin" : "proxy");
+        std::fprintf(stderr, "listening on %s (%s)\n", address.address.text().c_str(),
+                     address.is_admin ? "admin" : "proxy");
     log(Level::notice, "cardea", "serving",
         {{"version", base::version},
          {"loop", net::name(server_->loop_kind())},
@@ -175,17 +186,19 @@ base::Result<void> Program::start_serving() {
          {"routes", facts_.routes},
          {"pid", static_cast<std::int64_t>(getpid())}});
     if (!server_->loop_reason().empty())
-        log(Level::warn, "cardea", "io_uring cannot be used here, epoll takes its place at a higher cost", {{"reason", server_->loop_reason()}});
+        log(Level::warn, "cardea", "io_uring cannot be used here, epoll takes its place at a higher cost",
+            {{"reason", server_->loop_reason()}});
     if (!settings_.pid_file.empty()) std::ofstream(settings_.pid_file) << getpid() << '\n';
     watch_documents();
-    tell_predecessor();
+    tell_predecessor(inheritance_.predecessor);
     notify_supervisor("READY=1\nMAINPID=" + std::to_string(getpid()));
     return {};
 }
 
 void Program::watch_documents() {
     if (!settings_.watch) return;
-    if (auto watching = events_.watch(settings_.documents); !watching) log(Level::error, "reload", watching.error().detail);
+    if (auto watching = events_.watch(settings_.documents); !watching)
+        log(Level::error, "reload", watching.error().detail);
 }
 
 // ---- documents
@@ -205,8 +218,8 @@ bool Program::load(std::string& report) {
     kong::LoadResult result = kong::load(std::move(*sources), load_options(settings_));
     report = text_of(result.problems, names);
     if (!result.ok()) return false;
-    Facts facts{++version_, result.document.routes.size(), result.document.services.size(), result.document.upstreams.size(),
-                std::chrono::system_clock::now().time_since_epoch() / 1ms};
+    Facts facts{++version_, result.document.routes.size(), result.document.services.size(),
+                result.document.upstreams.size(), std::chrono::system_clock::now().time_since_epoch() / 1ms};
     auto snapshot = gateway::Snapshot::compile(std::move(result.document), *live_, version_);
     if (!snapshot) {
         report += "cardea: " + snapshot.error().detail + "\n";
@@ -230,20 +243,24 @@ void Program::reload() {
     bool is_loaded = load(report);
     notify_supervisor("READY=1");
     if (is_loaded)
-        log(Level::notice, "reload", "a new configuration is served", {{"snapshot", version_}, {"routes", facts_.routes}});
+        log(Level::notice, "reload", "a new configuration is served",
+            {{"snapshot", version_}, {"routes", facts_.routes}});
     else
         log(Level::error, "reload", "the document is not right: the configuration before it goes on serving");
     std::string_view rest = report;
     while (!rest.empty()) {
         std::size_t end = rest.find('\n');
-        if (std::string_view line = rest.substr(0, end); !line.empty()) log(is_loaded ? Level::warn : Level::error, "reload", line);
+        if (std::string_view line = rest.substr(0, end); !line.empty())
+            log(is_loaded ? Level::warn : Level::error, "reload", line);
         rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
     }
     std::lock_guard guard(lock_);
     ++(is_loaded ? loaded_ : failed_);
     reloads_done_ = wanted;
-    if (is_loaded) report += "snapshot " + std::to_string(version_) + " is served: " + std::to_string(facts_.routes) + " routes\n";
-    else report += "not loaded: snapshot " + std::to_string(facts_.version) + " goes on serving\n";
+    if (is_loaded)
+        report += "snapshot " + std::to_string(version_) + " is served: " + std::to_string(facts_.routes) + " routes\n";
+    else
+        report += "not loaded: snapshot " + std::to_string(facts_.version) + " goes on serving\n";
     last_reload_ = {wanted, true, is_loaded, std::move(report)};
 }
 
@@ -260,7 +277,8 @@ void Program::control() {
         if (happened.signal == SIGUSR2) begin_upgrade();
         if (happened.signal == SIGHUP || happened.woken) reload();
         if (happened.successor_spoke) {
-            log(Level::notice, "upgrade", "the new process has taken over", {{"pid", static_cast<std::int64_t>(successor_->process)}});
+            log(Level::notice, "upgrade", "the new process has taken over",
+                {{"pid", static_cast<std::int64_t>(successor_->process)}});
             notify_supervisor("MAINPID=" + std::to_string(successor_->process));
             return;
         }
@@ -288,7 +306,8 @@ void Program::begin_upgrade() {
     if (!successor) return log(Level::error, "upgrade", successor.error().detail);
     successor_ = *successor;
     events_.wait_for_successor(successor_->ready_descriptor);
-    log(Level::notice, "upgrade", "a new process starts", {{"program", program_}, {"pid", static_cast<std::int64_t>(successor_->process)}});
+    log(Level::notice, "upgrade", "a new process starts",
+        {{"program", program_}, {"pid", static_cast<std::int64_t>(successor_->process)}});
 }
 
 bool Program::drain() {
@@ -326,28 +345,52 @@ std::string Program::status_json() const {
     const observe::Metrics& metrics = server_->metrics();
     std::lock_guard guard(lock_);
     std::int64_t now = std::chrono::system_clock::now().time_since_epoch() / 1ms;
-    auto number = [](std::string_view key, auto value) { return "\"" + std::string(key) + "\":" + std::to_string(value); };
-    return "{\"version\":\"" + std::string(base::version) + "\"," + number("pid", getpid()) + "," + number("uptime_seconds", (now - started_) / 1000) +
-           ",\"loop\":\"" + std::string(net::name(server_->loop_kind())) + "\"," + number("workers", server_->workers()) + ",\"snapshot\":{" +
-           number("version", facts_.version) + "," + number("routes", facts_.routes) + "," + number("services", facts_.services) + "," +
-           number("upstreams", facts_.upstreams) + "," + number("loaded_at_ms", facts_.loaded_at) + "},\"connections\":{" +
-           number("active", metrics.total(Gauge::connections_active)) + "," + number("accepted", metrics.total(Counter::connections_accepted)) + "," +
-           number("refused", metrics.total(Counter::connections_refused_limit) + metrics.total(Counter::connections_refused_descriptors)) +
-           "},\"requests\":{" + number("active", metrics.total(Gauge::requests_active)) + "," + number("total", metrics.total(Counter::requests)) +
-           "},\"upstream\":{" + number("connects", metrics.total(Counter::upstream_connects)) + "," +
-           number("reuses", metrics.total(Counter::upstream_reuses)) + "," + number("retries", metrics.total(Counter::upstream_retries)) +
-           "},\"reloads\":{" + number("loaded", loaded_) + "," + number("failed", failed_) + "},\"log_lines_dropped\":" + std::to_string(writer_.dropped()) +
-           "}\n";
+    auto number = [](std::string_view key, auto value) {
+        return "\"" + std::string(key) + "\":" + std::to_string(value);
+    };
+    return "{\"version\":\"" + std::string(base::version) + "\"," + number("pid", getpid()) + "," +
+           number("uptime_seconds", (now - started_) / 1000) + ",\"loop\":\"" +
+           std::string(net::name(server_->loop_kind())) + "\"," + number("workers", server_->workers()) +
+           ",\"snapshot\":{" + number("version", facts_.version) + "," + number("routes", facts_.routes) + "," +
+           number("services", facts_.services) + "," + number("upstreams", facts_.upstreams) + "," +
+           number("loaded_at_ms", facts_.loaded_at) + "},\"connections\":{" +
+           number("active", metrics.total(Gauge::connections_active)) + "," +
+           number("accepted", metrics.total(Counter::connections_accepted)) + "," +
+           number("refused", metrics.total(Counter::connections_refused_limit) +
+                                 metrics.total(Counter::connections_refused_descriptors)) +
+           "},\"requests\":{" + number("active", metrics.total(Gauge::requests_active)) + "," +
+           number("total", metrics.total(Counter::requests)) + "},\"upstream\":{" +
+           number("connects", metrics.total(Counter::upstream_connects)) + "," +
+           number("reuses", metrics.total(Counter::upstream_reuses)) + "," +
+           number("retries", metrics.total(Counter::upstream_retries)) + "},\"reloads\":{" + number("loaded", loaded_) +
+           "," + number("failed", failed_) + "},\"log_lines_dropped\":" + std::to_string(writer_.dropped()) + "}\n";
 }
 
 std::string Program::metrics_text() const {
     std::lock_guard guard(lock_);
     std::vector<observe::Sample> samples;
-    samples.push_back({"snapshot_version", "The configuration that is served, counted from 1 at start-up.", "gauge", {}, static_cast<double>(facts_.version)});
-    samples.push_back({"snapshot_routes", "Routes of that configuration.", "gauge", {}, static_cast<double>(facts_.routes)});
-    samples.push_back({"reloads_total", "Configurations loaded since start-up.", "counter", {{"outcome", "loaded"}}, static_cast<double>(loaded_)});
-    samples.push_back({"reloads_total", "Configurations loaded since start-up.", "counter", {{"outcome", "failed"}}, static_cast<double>(failed_)});
-    samples.push_back({"log_lines_dropped_total", "Log lines that were never written.", "counter", {}, static_cast<double>(writer_.dropped())});
+    samples.push_back({"snapshot_version",
+                       "The configuration that is served, counted from 1 at start-up.",
+                       "gauge",
+                       {},
+                       static_cast<double>(facts_.version)});
+    samples.push_back(
+        {"snapshot_routes", "Routes of that configuration.", "gauge", {}, static_cast<double>(facts_.routes)});
+    samples.push_back({"reloads_total",
+                       "Configurations loaded since start-up.",
+                       "counter",
+                       {{"outcome", "loaded"}},
+                       static_cast<double>(loaded_)});
+    samples.push_back({"reloads_total",
+                       "Configurations loaded since start-up.",
+                       "counter",
+                       {{"outcome", "failed"}},
+                       static_cast<double>(failed_)});
+    samples.push_back({"log_lines_dropped_total",
+                       "Log lines that were never written.",
+                       "counter",
+                       {},
+                       static_cast<double>(writer_.dropped())});
     return server_->metrics().render(samples);
 }
 
@@ -368,9 +411,11 @@ kong::LoadOptions load_options(const gateway::Settings& settings) {
     return options;
 }
 
-int run(const LoadedSettings& loaded, char** arguments) {
+Inheritance take_inheritance() { return {inherited_listeners(), predecessor_descriptor()}; }
+
+int run(const LoadedSettings& loaded, Inheritance inheritance, char** arguments) {
     Events::block_signals();
-    return Program(loaded.settings, arguments).run();
+    return Program(loaded.settings, std::move(inheritance), arguments).run();
 }
 
 }  // namespace command

@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* listeners_variable = "CARDEA_LISTENERS";  // address=descriptor,...
 constexpr const char* ready_variable = "CARDEA_READY";          // descriptor
-constexpr int first_systemd_descriptor = 3;                      // SD_LISTEN_FDS_START
+constexpr int first_systemd_descriptor = 3;                     // SD_LISTEN_FDS_START
 
 int number_of(std::string_view text) {
     int out = -1;
@@ -55,7 +55,8 @@ void notify_supervisor(std::string_view state) {
     if (descriptor < 0) return;
     auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
     // Best effort: there is nobody to tell that telling failed.
-    [[maybe_unused]] ssize_t sent = sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), size);
+    [[maybe_unused]] ssize_t sent =
+        sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), size);
     close(descriptor);
 }
 
@@ -87,17 +88,24 @@ std::vector<gateway::InheritedListener> inherited_listeners() {
     return out;
 }
 
-void tell_predecessor() {
+int predecessor_descriptor() {
     int descriptor = number_of(take_variable(ready_variable));
+    if (descriptor >= 0) keep_over_exec(descriptor, false);
+    return descriptor;
+}
+
+void tell_predecessor(int descriptor) {
     if (descriptor < 0) return;
     char ready = '1';
     [[maybe_unused]] ssize_t written = write(descriptor, &ready, 1);
     close(descriptor);
 }
 
-base::Result<Successor> start_successor(const std::string& program, char** arguments, const std::vector<gateway::InheritedListener>& listeners) {
+base::Result<Successor> start_successor(const std::string& program, char** arguments,
+                                        const std::vector<gateway::InheritedListener>& listeners) {
     int pipe_ends[2];
-    if (pipe2(pipe_ends, O_CLOEXEC) != 0) return base::Error::us(base::Code::exhausted, std::string("pipe: ") + std::strerror(errno));
+    if (pipe2(pipe_ends, O_CLOEXEC) != 0)
+        return base::Error::us(base::Code::exhausted, std::string("pipe: ") + std::strerror(errno));
     std::string list;
     for (const gateway::InheritedListener& listener : listeners)
         list += (list.empty() ? "" : ",") + listener.address.text() + "=" + std::to_string(listener.descriptor);

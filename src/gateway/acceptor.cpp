@@ -39,8 +39,8 @@ base::Detached refuse(net::SocketPtr socket) {
 }  // namespace
 
 void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) {
-    if (core_.is_draining()) return;
-    if (core_.process.enter(socket->remote().ip)) return Connection::begin(core_, std::move(socket), local, serve_, entrance_);
+    if (core_.process.enter(socket->remote().ip))
+        return Connection::begin(core_, std::move(socket), local, serve_, entrance_);
     core_.metrics.add(Counter::connections_refused_limit);
     static thread_local observe::Throttle throttle;
     if (auto held_back = throttle.pass(std::chrono::milliseconds(core_.loop.now())))

@@ -109,7 +109,7 @@ void Connection::begin(Core& core, net::SocketPtr socket, const net::SocketAddre
     self->insert_before(core.asleep_);
     // A client that has connected should say something soon.
     self->socket_->on_input({&Connection::wake, self},
-                            net::after(core.loop.now(), core.settings.limits.header_timeout));
+                            core.sleep_until(net::after(core.loop.now(), core.settings.limits.header_timeout)));
 }
 
 Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
@@ -137,7 +137,8 @@ void Connection::close() { delete this; }
 void Connection::sleep() {
     unlink();
     insert_before(core_.asleep_);
-    socket_->on_input({&Connection::wake, this}, net::after(core_.loop.now(), core_.settings.limits.idle_timeout));
+    socket_->on_input({&Connection::wake, this},
+                      core_.sleep_until(net::after(core_.loop.now(), core_.settings.limits.idle_timeout)));
 }
 
 void Connection::wake(void* self) {
@@ -151,7 +152,7 @@ void Connection::wake(void* self) {
 
 void Connection::served() {
     serving_ = {};
-    if (keep_open_ && !core_.is_draining())
+    if (keep_open_)
         sleep();
     else
         close();
@@ -192,7 +193,6 @@ Connection::Serving Connection::serve_requests() {
         bool is_whole = co_await answer(transaction);
         finish(transaction);
         owned.reset();
-        if (core_.is_draining()) keep_open_ = false;
         if (is_whole && !keep_open_) co_await linger();
     } while (keep_open_ && socket_->has_input());
 }

@@ -53,10 +53,17 @@ void Core::use(std::shared_ptr<const Snapshot> snapshot) {
     snapshot_ = std::make_shared<CoreSnapshot>(std::move(snapshot), seed_);
 }
 
-void Core::drain() {
+void Core::drain(net::Milliseconds grace) {
     is_draining_ = true;
-    while (!asleep_.is_alone()) static_cast<Connection*>(asleep_.next)->close();
-    pools.close_all();
+    drain_timer_.set(
+        [](void* self) {
+            auto& core = *static_cast<Core*>(self);
+            while (!core.asleep_.is_alone()) static_cast<Connection*>(core.asleep_.next)->close();
+            core.pools.close_all();
+        },
+        this);
+    drain_deadline_ = net::after(loop.now(), grace);
+    drain_timer_.arm(loop.timers(), drain_deadline_);
 }
 
 void Core::close_all() {

@@ -2,6 +2,8 @@
 // touched by another thread; Process holds the few numbers that must be exact over all cores, as atomics.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -39,7 +41,8 @@ struct AdminPages {
     std::function<Reload(std::uint64_t request)> reload_result;
 };
 
-// What a connection came in for: the clients' door, or the admin pages, which stay out of the clients' counters and log.
+// What a connection came in for: the clients' door, or the admin pages, which stay out of the clients' counters and
+// log.
 enum class Entrance : std::uint8_t { clients, admin };
 
 // Shared by all cores.
@@ -91,8 +94,11 @@ class Core {
     // The configuration for exchanges that begin from now on.
     void use(std::shared_ptr<const Snapshot> snapshot);
     [[nodiscard]] const std::shared_ptr<CoreSnapshot>& snapshot() const { return snapshot_; }
-    // No new connections: sleeping ones are closed now, the others after their answer.
-    void drain();
+    // Every connection ends after its next answer, which says so. One that sleeps through `grace` is closed: a client
+    // that is in the middle of its work would else send its next request into a closed connection.
+    void drain(net::Milliseconds grace = {});
+    // Until when a connection may sleep: `wanted`, or what draining leaves.
+    [[nodiscard]] net::Instant sleep_until(net::Instant wanted) const { return std::min(wanted, drain_deadline_); }
     [[nodiscard]] bool is_draining() const { return is_draining_; }
     // Ends every connection, whatever it does.
     void close_all();
@@ -120,6 +126,8 @@ class Core {
     ConnectionLink awake_;   // serving a request
     ConnectionLink asleep_;  // waiting for one
     bool is_draining_ = false;
+    net::Timer drain_timer_;
+    net::Instant drain_deadline_ = net::never;
     std::uint64_t connections_made_ = 0;
     std::int64_t date_second_ = -1;
     std::array<char, http::date_size> date_{};

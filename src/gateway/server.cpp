@@ -10,6 +10,7 @@ namespace gateway {
 
 namespace {
 constexpr net::Milliseconds drain_check{10};
+constexpr net::Milliseconds longest_grace{2'000};  // for sleeping connections while draining
 
 std::optional<net::Loop::Kind> wanted_kind(LoopKind kind) {
     switch (kind) {
@@ -128,8 +129,8 @@ void Server::drain() {
     for (auto& worker : cores_) {
         Worker* self = worker.get();
         self->loop->post([this, self] {
-            self->listeners.clear();
-            self->core->drain();
+            for (Listening& listening : self->listeners) listening.listener->stop();
+            self->core->drain(std::min(longest_grace, settings_.drain_timeout / 2));
             check_drained(*self);
         });
     }
@@ -137,7 +138,9 @@ void Server::drain() {
 
 void Server::check_drained(Worker& worker) {
     if (worker.is_drained) return;
-    if (!worker.core->has_connections()) {
+    bool has_stopped = std::all_of(worker.listeners.begin(), worker.listeners.end(),
+                                   [](const Listening& listening) { return listening.listener->is_stopped(); });
+    if (has_stopped && !worker.core->has_connections()) {
         worker.is_drained = true;
         drained_cores_.fetch_add(1, std::memory_order_release);
         return;

@@ -39,7 +39,7 @@ class Server {
     void publish(std::shared_ptr<const Snapshot> snapshot);
     // Frees snapshots that nobody uses any more. Call now and then.
     void tidy();
-    // Listeners close, sleeping connections too; busy ones end with their answer.
+    // Listeners stop; connections end with their next answer, or where none is asked for, after a moment.
     void drain();
     [[nodiscard]] bool is_drained() const { return drained_cores_.load(std::memory_order_acquire) == cores_.size(); }
     // Ends everything at once and joins the threads.

@@ -40,7 +40,10 @@ class AcceptSink {
 
 class Listener {
   public:
-    virtual ~Listener() = default;  // stops accepting and closes
+    virtual ~Listener() = default;  // stops accepting and closes; what had just been accepted is closed too
+    // Accepts nothing more and closes soon; what has been accepted by then is still given to the sink.
+    virtual void stop() = 0;
+    [[nodiscard]] virtual bool is_stopped() const = 0;
     [[nodiscard]] const SocketAddress& address() const { return address_; }
     [[nodiscard]] int descriptor() const { return descriptor_; }
 

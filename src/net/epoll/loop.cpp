@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "net/posix.h"
 
@@ -32,7 +33,9 @@ class EpollLoop;
 class EpollListener final : public Listener {
   public:
     EpollListener(EpollLoop& loop, int descriptor, AcceptSink& sink);
-    ~EpollListener() override;
+    ~EpollListener() override { stop(); }
+    void stop() override;
+    [[nodiscard]] bool is_stopped() const override { return descriptor_ < 0; }
     void accept_some();
     void watch(bool is_wanted);
 
@@ -282,7 +285,13 @@ void EpollListener::watch(bool is_wanted) {
     ::epoll_ctl(loop.descriptor_, EPOLL_CTL_MOD, descriptor_, &event);
 }
 
-EpollListener::~EpollListener() { posix::close(descriptor_); }
+void EpollListener::stop() {
+    pause.cancel();
+    if (descriptor_ < 0) return;
+    // Whoever else has this socket (a successor) still accepts: our epoll must forget it before we close our number.
+    ::epoll_ctl(loop.descriptor_, EPOLL_CTL_DEL, descriptor_, nullptr);
+    posix::close(std::exchange(descriptor_, -1));
+}
 
 base::Result<std::unique_ptr<Listener>> EpollLoop::listen(const SocketAddress& address, const ListenOptions& options,
                                                           AcceptSink& sink) {
@@ -297,6 +306,7 @@ base::Result<std::unique_ptr<Listener>> EpollLoop::listen(const SocketAddress& a
 }
 
 void EpollListener::accept_some() {
+    if (descriptor_ < 0) return;
     for (int i = 0; i < accepts_per_turn; ++i) {
         sockaddr_storage native{};
         socklen_t size = sizeof native;

@@ -157,9 +157,11 @@ class SimulatedListener final : public Listener {
         : loop(&on), id(number), sink(&to), backlog(options.backlog), shares_port(options.reuse_port) {
         address_ = address;
     }
-    ~SimulatedListener() override {
-        if (loop != nullptr) loop->forget(*this);
+    ~SimulatedListener() override { stop(); }
+    void stop() override {
+        if (loop != nullptr) std::exchange(loop, nullptr)->forget(*this);
     }
+    [[nodiscard]] bool is_stopped() const override { return loop == nullptr; }
 
     SimulatedLoop* loop;  // null once it is gone
     std::uint32_t id;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "net/posix.h"
 
@@ -39,11 +40,15 @@ class UringListener final : public Listener {
   public:
     UringListener(UringLoop& loop, int descriptor, AcceptSink& sink);
     ~UringListener() override;
+    void stop() override;
+    [[nodiscard]] bool is_stopped() const override { return stopping && operation == nullptr; }
     void accept_again();
+    void close();
 
     UringLoop& loop;
     AcceptSink* sink;
     AcceptOperation* operation = nullptr;
+    bool stopping = false;
     Timer pause;
 };
 
@@ -363,12 +368,28 @@ UringListener::UringListener(UringLoop& on, int descriptor, AcceptSink& to) : lo
 }
 
 UringListener::~UringListener() {
-    if (operation != nullptr) loop.cancel_accept(operation);
-    posix::close(descriptor_);
+    if (operation != nullptr) {
+        operation->listener = nullptr;
+        loop.cancel_accept(operation);
+    }
+    close();
+}
+
+void UringListener::stop() {
+    if (std::exchange(stopping, true)) return;
+    pause.cancel();
+    if (operation != nullptr)
+        loop.cancel_accept(operation);
+    else
+        close();
+}
+
+void UringListener::close() {
+    if (descriptor_ >= 0) posix::close(std::exchange(descriptor_, -1));
 }
 
 void UringListener::accept_again() {
-    if (operation == nullptr) operation = loop.arm_accept(*this);
+    if (operation == nullptr && !stopping) operation = loop.arm_accept(*this);
 }
 
 base::Result<std::unique_ptr<Listener>> UringLoop::listen(const SocketAddress& address, const ListenOptions& options,
@@ -389,7 +410,6 @@ AcceptOperation* UringLoop::arm_accept(UringListener& listener) {
 }
 
 void UringLoop::cancel_accept(AcceptOperation* operation) {
-    operation->listener = nullptr;
     io_uring_sqe* sqe = free_entry();
     io_uring_prep_cancel64(sqe, tagged(operation, accept), 0);
     sqe->user_data = ignored;
@@ -403,6 +423,7 @@ void UringLoop::complete_accept(AcceptOperation* operation, int result, bool mor
         std::erase(accepts_, operation);
         delete operation;
         if (listener != nullptr) listener->operation = nullptr;
+        if (listener != nullptr && listener->stopping && result < 0) return listener->close();
     }
     if (listener == nullptr) {
         if (result >= 0) posix::close(result);
@@ -411,8 +432,9 @@ void UringLoop::complete_accept(AcceptOperation* operation, int result, bool mor
     if (result >= 0) {
         SocketPtr socket(new Socket(*this, result, posix::remote_address(result)));
         listener->sink->accepted(std::move(socket), listener->address());
-        if (!more) listener->accept_again();
-        return;
+        if (more) return;
+        if (listener->stopping) return listener->close();
+        return listener->accept_again();
     }
     IoStatus status = status_of_errno(-result);
     if (status == IoStatus::no_descriptors) {
