@@ -72,7 +72,7 @@ class Gateway:
         if document is not None:
             self.write(document)
         for name, text in (files or {}).items():
-            (folder / name).write_text(text)
+            (folder / name).write_text(text, encoding="utf-8")
 
     # ---- life
 
@@ -193,7 +193,7 @@ class Gateway:
         """Replaces the document in one step, as an editor or a deployment does."""
         path = path or self.document
         fresh = path.with_suffix(".new")
-        fresh.write_text(document)
+        fresh.write_text(document, encoding="utf-8")
         fresh.rename(path)
 
     def reload(self):

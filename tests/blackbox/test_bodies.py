@@ -267,6 +267,17 @@ def client_that_goes_away_in_the_body_ends_the_upstream_s_request(t):
 
 
 @test
+def client_that_went_away_in_the_body_is_not_waited_for(t):
+    """Its end came together with the beginning of the body: the attempt is over, and no upstream is to blame for it."""
+    gateway, upstream = bed(t, service="retries: 0, read_timeout: 8000")
+    client = t.client(gateway)
+    client.send(request_bytes("POST", "/x", ["Content-Length: 10"]) + b"01234")
+    client.end()
+    wait_until(lambda: upstream.incomplete, "the upstream sees the request broken off", 4)
+    equal(gateway.metric("cardea_upstream_timeouts_total"), 0, "timeouts of the upstream")
+
+
+@test
 def client_that_goes_away_while_waiting_frees_the_upstream_s_connection(t):
     gateway, upstream = bed(t, lambda exchange: exchange.hold())
     client = t.client(gateway)

@@ -1,13 +1,14 @@
 """`cardea check`, and which documents `cardea run` takes."""
 
 import json
+import os
 import resource
 import subprocess
 import threading
 
 import harness
 from harness import command, proxy_to
-from testing import check, contains, equal, test
+from testing import Skip, check, contains, equal, test
 
 GOOD = """\
 _format_version: "3.0"
@@ -259,6 +260,24 @@ def unreadable_document(t):
     finished = command("check", t.folder())
     equal(finished.returncode, 1, "exit code of an empty folder")
     contains(finished.stdout + finished.stderr, "no .yaml", "what it says")
+
+
+@test
+def document_without_permission(t):
+    """As a user who may not read it: the reason and the name, and nothing is served."""
+    if os.geteuid() != 0:
+        raise Skip("only root can become another user")
+    path = write(t, GOOD)
+    path.chmod(0)
+    path.parent.chmod(0o755)
+    try:
+        finished = subprocess.run([harness.BINARY, "check", str(path)], capture_output=True, text=True, timeout=20, user=65534,
+                                  env=harness.environment(), cwd="/")
+    except PermissionError:
+        raise Skip("the program is not readable for others here") from None
+    equal(finished.returncode, 1, "exit code")
+    contains(finished.stdout + finished.stderr, "kong.yaml", "what it says")
+    contains((finished.stdout + finished.stderr).lower(), "permission", "what it says")
 
 
 @test

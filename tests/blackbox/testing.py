@@ -91,7 +91,6 @@ class Context:
     def __init__(self, loop, shared=None):
         self.loop = loop
         self._shared = shared if shared is not None else {}
-        self._owner = None  # of what is made while `shared` runs
         self._things = []
         self.gateways = []
 
@@ -123,13 +122,19 @@ class Context:
 
     def shared(self, key, make):
         """What make(context) answers; made once for all tests of the module on this loop, and again if it has died."""
-        made = self._shared.get(key)
-        if made is None or any(not gateway.is_alive() for gateway in made[0].gateways):
+        owner, made = self._shared.get(key, (None, None))
+        if owner is None or any(not gateway.is_alive() for gateway in owner.gateways):
+            if owner is not None:
+                owner.end()
             owner = Context(self.loop, self._shared)
-            self._shared[key] = made = (owner, None)
-            made = self._shared[key] = (owner, make(owner))
-        self.gateways += [gateway for gateway in made[0].gateways if gateway not in self.gateways]
-        return made[1]
+            self._shared[key] = (owner, None)
+        try:
+            if made is None or self._shared[key][1] is None:
+                made = make(owner)
+                self._shared[key] = (owner, made)
+        finally:  # the log of one that did not start is wanted, too
+            self.gateways += [gateway for gateway in owner.gateways if gateway not in self.gateways]
+        return made
 
     def check_gateways(self):
         for gateway in self.gateways:
