@@ -134,7 +134,8 @@ base::Result<void> add_client_head(const Transaction& transaction, const ClientF
     }
     // 101, and our own 426 that names what to upgrade to.
     if (response.status == 101 || (!transaction.is_from_upstream && !response.upgrade_protocol.empty())) {
-        writer.header({"Connection", "Upgrade", Known::connection});
+        bool is_last = framing.close && response.status != 101;
+        writer.header({"Connection", is_last ? "Upgrade, close" : "Upgrade", Known::connection});
         writer.header({"Upgrade", response.upgrade_protocol, Known::upgrade});
     } else if (framing.close) {
         writer.header({"Connection", "close", Known::connection});

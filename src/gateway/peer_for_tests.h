@@ -26,7 +26,9 @@ class Peer {
     Peer(const Peer&) = delete;
 
     // ---- the script; played in order
-    void send(std::string text) { add({Act::send, std::move(text), {}}); }
+    void send(std::string text) {
+        if (!text.empty()) add({Act::send, std::move(text), {}});
+    }
     void pause(net::Milliseconds span) { add({Act::pause, {}, span}); }
     void finish() { add({Act::finish, {}, {}}); }
     void close() { add({Act::close, {}, {}}); }
@@ -57,6 +59,7 @@ class Peer {
     bool is_closed = false;                 // by this side
     bool has_failed_to_connect = false;
     bool keeps_received = true;
+    bool closes_at_end = false;                      // as soon as the other side has ended
     std::function<void(std::string_view)> on_input;  // each piece
     std::function<void()> on_end;
     // After each piece, waits that long.
@@ -149,6 +152,7 @@ class Peer {
             if (got.status != net::IoStatus::ok) {
                 end = got.status;
                 if (on_end) on_end();
+                if (closes_at_end) loop_.post([this] { close_now(); });
                 is_in_callback_ = false;
                 co_return;
             }

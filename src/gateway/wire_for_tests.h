@@ -45,6 +45,7 @@ struct WireMessage {
         }
         return out;
     }
+    [[nodiscard]] bool says_close() const { return field("Connection").ends_with("close"); }
     static bool equal(std::string_view a, std::string_view b) {
         if (a.size() != b.size()) return false;
         for (std::size_t i = 0; i < a.size(); ++i) {
@@ -209,7 +210,8 @@ class WireReader {
             return true;
         }
         if (status == 204 && message.framing != WireMessage::Framing::none) return broken("204 with framing");
-        if (method == "HEAD" || status == 204 || status == 304)
+        // A head that never came whole (408) is answered without its method being known, and the connection closed.
+        if ((method == "HEAD" && status != 408) || status == 204 || status == 304)
             message.framing = WireMessage::Framing::none;
         else if (message.framing == WireMessage::Framing::none)
             message.framing = WireMessage::Framing::until_close;

@@ -112,6 +112,7 @@ class PeerListener final : public net::AcceptSink {
         if (on_peer) on_peer(*peers.back());
     }
     void accept_failed(net::IoStatus) override {}
+    [[nodiscard]] const net::SocketAddress& address() const { return listener_->address(); }
     void stop() { listener_.reset(); }
 
     std::vector<std::unique_ptr<Peer>> peers;
@@ -124,15 +125,14 @@ class PeerListener final : public net::AcceptSink {
 
 class World {
   public:
-    using Serve = ServeFunction;
     explicit World(Settings with = {}, std::uint64_t seed = 1,
-                   net::simulated::Weather weather = net::simulated::Weather::calm(), Serve serve_with = &serve)
+                   net::simulated::Weather weather = net::simulated::Weather::calm())
         : settings(std::move(with)), loop(seed, weather), process(settings) {
         observe::set_level(observe::Level::emerg);  // what goes wrong here is meant to
         process.set_most_connections(settings.limits.max_connections);
         core = std::make_unique<Core>(loop, settings, process, metrics.core(0), observe::AccessLog(nullptr, nullptr),
                                       observe::RequestIds(seed, seed), seed);
-        acceptor = std::make_unique<Acceptor>(*core, serve_with);
+        acceptor = std::make_unique<Acceptor>(*core, &serve);
         listener = loop.listen(gateway_address, {}, *acceptor).value();
     }
     ~World() {
