@@ -219,7 +219,9 @@ def get_is_tried_again_after_a_reset_and_post_is_not(t):
     equal(client.get("/x").body, b"second", "GET")
     equal(client.request("POST", "/x", body=b"abc").status, 502, "POST")
     equal(client.request("PUT", "/x", body=b"abc").body, b"second", "PUT with its body again")
-    equal(dict(tries), {"GET": 2, "POST": 1, "PUT": 2}, "tries at the upstream")
+    equal(client.request("PATCH", "/x", body=b"abc").status, 502, "PATCH")
+    equal(client.request("FOO", "/x").status, 502, "a method that nobody knows (RFC 9110 9.2.2)")
+    equal(dict(tries), {"GET": 2, "POST": 1, "PUT": 2, "PATCH": 1, "FOO": 1}, "tries at the upstream")
     equal([request.body for request in upstream.requests if request.method == "PUT"], [b"abc", b"abc"], "bodies of PUT")
 
 

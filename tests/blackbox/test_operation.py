@@ -384,6 +384,17 @@ def upgrade_of_the_program_refuses_no_connection(t):
 
 
 @test
+def upgrade_that_fails_changes_nothing(t):
+    """The new process does not like its document: the old one says so and goes on."""
+    gateway = t.gateway(proxy_to(answers(t, "a").port))
+    gateway.write("services: [")
+    gateway.signal(signal.SIGUSR2)
+    wait_until(lambda: "[upgrade]" in gateway.log() and "goes on" in gateway.log(), "the log says that it failed")
+    equal(t.client(gateway).get("/x").status, 200, "status")
+    equal(gateway.is_alive(), True, "alive")
+
+
+@test
 def crash_of_nobody_by_signals_of_everyday(t):
     """SIGPIPE and SIGUSR1 (reopen the logs) end nothing."""
     gateway = t.gateway(proxy_to(answers(t, "a").port))

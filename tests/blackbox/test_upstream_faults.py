@@ -117,10 +117,13 @@ def the_answer_is_too_long(t):
 @test
 def an_answer_before_any_request_is_not_taken(t):
     """Bytes on an idle pooled connection belong to nobody (response splitting, RFC 9112 9.2)."""
+    are_sent = threading.Event()
+
     def reply(exchange):
         if exchange.number == 0 and exchange.connection == 0:
             exchange.send(answer(b"first"))
             exchange.send(answer(b"unasked"))
+            are_sent.set()
             exchange.hold()
         else:
             exchange.send(answer(b"own"))
@@ -128,6 +131,7 @@ def an_answer_before_any_request_is_not_taken(t):
     gateway = t.gateway(proxy_to(upstream.port, QUICK))
     client = t.client(gateway)
     equal(client.get("/1").body, b"first", "first answer")
+    check(are_sent.wait(10), "both are sent")
     for _ in range(3):
         equal(client.get("/2").body, b"own", "an answer to this request")
 

@@ -17,6 +17,7 @@ CASES = [
     failed("connection refused, Accept: application/xml", "GET /down\nAccept: application/xml", media=XML),
     {**failed("connection refused, HEAD", "HEAD /down"), "text": ""},
     failed("connection refused, POST", "POST /down\nContent-Length: 1\n\nx"),
+    failed("connection refused, POST of JSON", "POST /down\nContent-Type: application/json\nContent-Length: 2\n\n{}", media=JSON),
     failed("name does not resolve", "GET /nodns", 503, "name resolution failed", JSON, "us"),
     failed("the only target refuses", "GET /lb"),
     failed("upstream without targets", "GET /lb-empty", 503, "failure to get a peer from the ring-balancer", JSON, "us"),

@@ -63,6 +63,9 @@ CASES = [
              "Proxy-Connection": None, "Upgrade": None, "Trailer": None},
      "differs": ("Trailer of a request", "Kong passes the field on, and drops the trailers",
                  "trailers are passed on, and the field without them would say what is not so")},
+    {"name": "a client cannot nominate our fields away", "target": "/base/x",
+     "request": "GET /plain/x\nConnection: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, X-Kong-Request-Id, Via, Host, close, X-Own\n"
+                "X-Own: 1\nX-Real-IP: 6.6.6.6", "headers": {"Connection": "close"}, "closes": True, "got": {"X-Own": None}},
     {"name": "WebSocket upgrade that the upstream ignores", "target": "/base/x",
      "request": "GET /plain/x\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
                 "Sec-WebSocket-Version: 13",
@@ -105,6 +108,11 @@ PATHS = [
     ("/plain/%C3%A9", "/base/%C3%A9"), ("/plain/%", 400), ("/plain/%zz", 400),
     ("/plain/x?a=%41&b=../..//c", "/base/x?a=%41&b=../..//c"), ("/plain/;v=1/x", "/base/;v=1/x"),
     ("/../../etc", 400), ("/plain/x??a", "/base/x??a"), ("/plain/%00", 400), ("/PLAIN/x", 404),
+    # Beyond what was observed: nothing decodes into another message, another path, or twice.
+    ("/plain/%0d%0aX:%20y", "/base/%0D%0AX:%20y"), ("/plain/a%3Fb=c", "/base/a%3Fb=c"), ("/plain/%23x", "/base/%23x"),
+    ("/plain/%25%32%65%25%32%65/x", "/base/%252e%252e/x"), ("/plain/..%2Fnostrip", "/base/..%2Fnostrip"),
+    ("/plain/x?a=%0d%0aX:%20y", "/base/x?a=%0d%0aX:%20y"), ("/plain/x?", "/base/x?"), ("/plain//", "/base/"),
+    ("/plain/.", "/base/"), ("/plain/a/..", "/base/"), ("/plain/...", "/base/..."), ("/plain/x?a|b^{c}", "/base/x?a|b^{c}"),
     ("/plain/x#frag", 400,
      ("'#' in a target", "Kong passes it on", "RFC 9112 3.2: a fragment is no part of a request target")),
 ]
