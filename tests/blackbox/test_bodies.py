@@ -387,5 +387,6 @@ def big_head_in_both_directions(t):
     fields = "".join(f"X-Answer-{i}: {'y' * 900}\r\n" for i in range(40))
     gateway, upstream = bed(t, f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{fields}\r\n".encode())
     response = t.client(gateway).get("/x", *[f"X-Ask-{i}: {'z' * 700}" for i in range(40)])
-    equal(len([1 for name, value in response.headers if name.startswith("X-Answer-") and value == "y" * 900]), 40, "answer fields")
-    equal(len([1 for name, value in upstream.one_request().headers if name.startswith("X-Ask-") and value == "z" * 700]), 40, "request fields")
+    answered = [value for name, value in response.headers if name.startswith("X-Answer-")]
+    asked = [value for name, value in upstream.one_request().headers if name.startswith("X-Ask-")]
+    equal((answered, asked), (["y" * 900] * 40, ["z" * 700] * 40), "fields of the answer and of the request")

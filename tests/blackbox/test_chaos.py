@@ -119,7 +119,8 @@ def mutated_responses(t):
 @test(seconds=60)
 def clients_that_vanish_leave_nothing_behind(t):
     upstream = t.upstream()
-    gateway = t.gateway(proxy_to(upstream.port, "retries: 0, read_timeout: 500"), settings={**QUICK, "upstream_keepalive_idle_timeout": "300ms"})
+    gateway = t.gateway(proxy_to(upstream.port, "retries: 0, read_timeout: 500"),
+                        settings={**QUICK, "upstream_keepalive_idle_timeout": "300ms"})
     t.client(gateway).get("/warm")
     before = gateway.descriptors()
     for seed in range(400):

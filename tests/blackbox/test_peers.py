@@ -47,7 +47,8 @@ class Nginx:
         (self.folder / "www" / "upload").mkdir(mode=0o777)
         (self.folder / "www" / "upload").chmod(0o777)
         (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder, port=self.port))
-        self.process = subprocess.Popen([program, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", str(self.folder / "start.log")],
+        self.process = subprocess.Popen([program, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e",
+                                         str(self.folder / "start.log")],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         t.own(self)
         wait_until(self._answers, "nginx answers")

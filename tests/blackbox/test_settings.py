@@ -103,7 +103,8 @@ def tokens_as_kong(t):
 @test
 def headers_setting(t):
     upstream = t.upstream(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-    gateway = t.gateway(proxy_to(upstream.port), settings={"headers": "X-Kong-Upstream-Status, X-Kong-Proxy-Latency", "headers_upstream": "off"})
+    gateway = t.gateway(proxy_to(upstream.port), settings={"headers": "X-Kong-Upstream-Status, X-Kong-Proxy-Latency",
+                                                           "headers_upstream": "off"})
     response = t.client(gateway).get("/x")
     equal(response.header("X-Kong-Upstream-Status"), "200", "X-Kong-Upstream-Status")
     check(response.header("X-Kong-Proxy-Latency") is not None, "X-Kong-Proxy-Latency")

@@ -208,7 +208,8 @@ def tunnel_carries_much_both_ways(t):
 def other_protocols_than_websocket(t):
     """Only what Kong tunnels: `Upgrade: websocket`; others are hop-by-hop and end here."""
     gateway, upstream = bed(t, answer(b"plain"))
-    response = t.client(gateway).request("GET", "/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
+    response = t.client(gateway).get("/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c",
+                                     "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
     equal(response.status, 200, "status")
     request = upstream.one_request()
     equal((request.header("Upgrade"), request.header("HTTP2-Settings")), (None, None), "at the upstream")
