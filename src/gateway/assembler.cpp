@@ -25,21 +25,21 @@ void Assembler::add(net::Slice piece) {
     if (piece.size() <= copied_up_to && draft_ && draft_->room() >= piece.size()) return copy(piece.text());
     close_draft();
     bytes_ += piece.size();
-    pieces_[count_++] = std::move(piece);
+    pieces_.push(std::move(piece));
 }
 
 void Assembler::close_draft() {
     if (!draft_ || draft_->size() == draft_used_) return;
-    pieces_[count_++] = draft_->slice(draft_used_);
+    pieces_.push(draft_->slice(draft_used_));
     draft_used_ = draft_->size();
 }
 
-std::span<net::Slice> Assembler::finish() {
+net::Pieces& Assembler::finish() {
     close_draft();
     draft_.reset();
     draft_used_ = 0;
     bytes_ = 0;
-    return {pieces_.data(), std::exchange(count_, 0)};
+    return pieces_;
 }
 
 }  // namespace gateway

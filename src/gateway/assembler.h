@@ -2,13 +2,12 @@
 // one block so that the send is a plain one; large pieces go by reference, without a copy.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <span>
 #include <string_view>
 
 #include "net/buffer.h"
-#include "net/socket.h"
+#include "net/pieces.h"
 
 namespace gateway {
 
@@ -30,17 +29,16 @@ class Assembler {
     void add(net::Slice piece);
 
     // No more pieces should be added; one copy() still fits.
-    [[nodiscard]] bool is_full() const { return count_ + 3 >= pieces_.size() || bytes_ >= enough_bytes; }
+    [[nodiscard]] bool is_full() const { return pieces_.size() + 3 >= net::Pieces::most || bytes_ >= enough_bytes; }
     [[nodiscard]] bool empty() const { return bytes_ == 0; }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
-    // Everything, in order; once. Then it may be filled anew.
-    [[nodiscard]] std::span<net::Slice> finish();
+    // Everything, in order, to be taken by a send. Then it may be filled anew.
+    [[nodiscard]] net::Pieces& finish();
 
   private:
     void close_draft();
     net::BufferPool& buffers_;
-    std::array<net::Slice, net::Socket::most_pieces> pieces_;
-    std::size_t count_ = 0;
+    net::Pieces pieces_;
     std::size_t bytes_ = 0;
     std::optional<net::Draft> draft_;
     std::size_t draft_used_ = 0;  // bytes of the draft that are pieces already

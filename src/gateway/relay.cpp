@@ -60,7 +60,7 @@ Task<RelayEnd> discard(net::Socket& from, BodyRelay& body, net::Milliseconds rea
         std::size_t before = input.size();
         while (!input.empty() && !body.is_done()) {
             if (!body.feed(input, dropped)) co_return {Kind::source_malformed};
-            std::ignore = dropped.finish();
+            dropped.finish().clear();
         }
         taken += before - input.size();
         from.unread(std::move(input));

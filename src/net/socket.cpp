@@ -188,24 +188,19 @@ void Socket::OutputDeleter::operator()(Output* output) const {
 
 msghdr* Socket::Output::vector_message() {
     std::size_t used = 0;
-    for (std::size_t i = first; i < count; ++i)
-        vectors[used++] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    for (Slice& piece : pieces) vectors[used++] = {const_cast<char*>(piece.data()), piece.size()};
     message = {};
     message.msg_iov = vectors;
     message.msg_iovlen = used;
     return &message;
 }
 
-void Socket::start_send(std::span<Slice> pieces, Instant deadline) {
-    ensure(!is_sending() && pieces.size() <= most_pieces && !is_closing, pieces.size());
+void Socket::start_send(Pieces& pieces, Instant deadline) {
+    ensure(!is_sending() && !is_closing);
     send_status_ = IoStatus::ok;
+    if (pieces.empty()) return;
     output_.reset(new (base::Slab::allocate(sizeof(Output))) Output);
-    for (Slice& piece : pieces)
-        if (!piece.empty()) output_->pieces[output_->count++] = std::move(piece);
-    if (output_->count == 0) {
-        output_.reset();
-        return;
-    }
+    output_->pieces.take(pieces);
     output_->timer.set([](void* self) { static_cast<Socket*>(self)->finish_send(IoStatus::timed_out); }, this);
     output_->timer.arm(loop_.timers(), deadline);
     loop_.start_send(*this);
@@ -224,23 +219,22 @@ IoStatus Socket::take_send_status() {
 
 void Socket::sent_bytes(std::size_t count) {
     if (!output_) return;
-    Output& out = *output_;
+    Pieces& pieces = output_->pieces;
     while (count > 0) {
-        Slice& piece = out.pieces[out.first];
+        Slice& piece = pieces.front();
         if (count < piece.size()) {
             piece.remove_prefix(count);
             break;
         }
         count -= piece.size();
-        piece.reset();
-        ++out.first;
+        pieces.pop_front();
     }
     if (is_closing) return;
-    if (out.first < out.count) {
+    if (!pieces.empty()) {
         if (send_status_ == IoStatus::ok) loop_.start_send(*this);
         return;
     }
-    Waiter waiter = out.waiter;
+    Waiter waiter = output_->waiter;
     output_.reset();
     if (waiter) waiter.wake(waiter.argument);
 }

@@ -20,6 +20,7 @@
 #include "base/slab.h"
 #include "net/address.h"
 #include "net/buffer.h"
+#include "net/pieces.h"
 #include "net/timer.h"
 
 namespace net {
@@ -55,7 +56,6 @@ struct Received {
 
 class Socket : public base::SlabAllocated<Socket> {
   public:
-    static constexpr std::size_t most_pieces = 16;          // of one send
     static constexpr std::size_t most_queued = 128 * 1024;  // input bytes nobody asked for; then receiving pauses
 
     Socket(Loop& loop, int descriptor, const SocketAddress& remote);
@@ -121,16 +121,17 @@ class Socket : public base::SlabAllocated<Socket> {
     };
     // Sends all pieces (moved from). The bytes stay alive until they are sent even if the waiter goes away; then only
     // closing the socket is allowed.
-    [[nodiscard]] SendAwaiter send(std::span<Slice> pieces, Instant deadline) {
+    [[nodiscard]] SendAwaiter send(Pieces& pieces, Instant deadline) {
         start_send(pieces, deadline);
         return SendAwaiter(*this);
     }
     [[nodiscard]] SendAwaiter send(Slice piece, Instant deadline) {
-        start_send(std::span(&piece, 1), deadline);
-        return SendAwaiter(*this);
+        Pieces pieces;
+        if (!piece.empty()) pieces.push(std::move(piece));
+        return send(pieces, deadline);
     }
     // The same in two steps, for a sender that has something better to do meanwhile; sent() waits for the end.
-    void start_send(std::span<Slice> pieces, Instant deadline);
+    void start_send(Pieces& pieces, Instant deadline);
     [[nodiscard]] SendAwaiter sent() { return SendAwaiter(*this); }
     [[nodiscard]] bool is_sending() const { return output_ != nullptr; }
     // Sent, failed, or past its deadline (then the kernel may still hold the bytes, and only closing is left).
@@ -143,14 +144,12 @@ class Socket : public base::SlabAllocated<Socket> {
 
     // ---- for the loop's implementations
     struct Output {
-        std::array<Slice, most_pieces> pieces;
-        std::uint8_t count = 0;
-        std::uint8_t first = 0;      // pieces before it are sent
-        iovec vectors[most_pieces];  // for the system call; filled by vector_message()
+        Pieces pieces;                // what is not sent yet
+        iovec vectors[Pieces::most];  // for the system call; filled by vector_message()
         msghdr message;
         Waiter waiter;
         Timer timer;
-        [[nodiscard]] bool is_single() const { return first + 1 == count; }
+        [[nodiscard]] bool is_single() const { return pieces.size() == 1; }
         msghdr* vector_message();
     };
     int descriptor = -1;

@@ -208,9 +208,9 @@ void EpollLoop::start_send(Socket& socket) {
 
 void EpollLoop::send_some(Socket& socket) {
     Socket::Output& out = socket.output();
-    ssize_t size = out.is_single() ? ::send(socket.descriptor, out.pieces[out.first].data(),
-                                            out.pieces[out.first].size(), MSG_NOSIGNAL)
-                                   : ::sendmsg(socket.descriptor, out.vector_message(), MSG_NOSIGNAL);
+    ssize_t size = out.is_single()
+                       ? ::send(socket.descriptor, out.pieces.front().data(), out.pieces.front().size(), MSG_NOSIGNAL)
+                       : ::sendmsg(socket.descriptor, out.vector_message(), MSG_NOSIGNAL);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
     socket.flags &= static_cast<std::uint8_t>(~wants_write);
     if (size < 0) return socket.send_failed(status_of_errno(errno));

@@ -8,9 +8,9 @@ namespace net::simulated {
 namespace {
 constexpr Delay soon{};
 
-std::size_t output_size(const Socket::Output& output) {
+std::size_t output_size(Socket::Output& output) {
     std::size_t size = 0;
-    for (std::size_t i = output.first; i < output.count; ++i) size += output.pieces[i].size();
+    for (const Slice& piece : output.pieces) size += piece.size();
     return size;
 }
 }  // namespace
@@ -43,12 +43,12 @@ void SimulatedLoop::send_some(Socket& socket, std::size_t most) {
 }
 
 std::size_t SimulatedLoop::append_output(Socket& socket, Pipe& pipe, std::size_t most) {
-    Socket::Output& output = socket.output();
     std::size_t size = 0;
-    for (std::size_t i = output.first; i < output.count && size < most; ++i) {
-        std::string_view piece = output.pieces[i].text().substr(0, most - size);
-        pipe.append(piece);
-        size += piece.size();
+    for (const Slice& piece : socket.output().pieces) {
+        if (size == most) break;
+        std::string_view part = piece.text().substr(0, most - size);
+        pipe.append(part);
+        size += part.size();
     }
     most_queued_ = std::max(most_queued_, pipe.most_ever());
     note(Step::send, socket.index, socket.flags, size);

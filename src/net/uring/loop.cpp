@@ -312,7 +312,7 @@ void UringLoop::start_send(Socket& socket) {
     io_uring_sqe* sqe = free_entry();
     constexpr int flags = MSG_NOSIGNAL | MSG_WAITALL;
     if (out.is_single())
-        io_uring_prep_send(sqe, socket.descriptor, out.pieces[out.first].data(), out.pieces[out.first].size(), flags);
+        io_uring_prep_send(sqe, socket.descriptor, out.pieces.front().data(), out.pieces.front().size(), flags);
     else
         io_uring_prep_sendmsg(sqe, socket.descriptor, out.vector_message(), flags);
     sqe->user_data = tagged(&socket, send);
