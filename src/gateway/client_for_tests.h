@@ -68,6 +68,7 @@ class GatewayTest : public testing::Test {
 
     void start(Settings settings = {}, net::simulated::Weather weather = net::simulated::Weather::calm()) {
         world_ = std::make_unique<World>(std::move(settings), 1, weather);
+        is_published_ = false;
         upstream_ = &world_->upstream(upstream_at);
         upstream_->on_peer = [this](Peer& peer) {
             auto reader = std::make_shared<WireReader>(WireReader::Kind::requests);
@@ -98,6 +99,8 @@ class GatewayTest : public testing::Test {
         }
         return *world_;
     }
+    // Before anything is published.
+    World& world_of() { return *world_; }
     Service& main_service() { return document.services[service]; }
     Peer& upstream_peer(std::size_t index) {
         EXPECT_TRUE(world().run_until([&] { return upstream_->peers.size() > index; }));

@@ -83,7 +83,8 @@ ClientFraming framing_for(const Transaction& transaction) {
     }
     switch (response.framing) {
         case http::BodyFraming::none:
-            out.length = response.declared_length;
+            // Of what HEAD and 304 leave out; 204 has nothing to be as long as (RFC 9110 8.6).
+            if (!http::is_bodiless(response.status) || response.status == 304) out.length = response.declared_length;
             break;
         case http::BodyFraming::length:
             out.framing = http::BodyFraming::length;
@@ -128,8 +129,9 @@ Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddre
 Connection::~Connection() {
     unlink();
     if (serving_) std::exchange(serving_, {}).destroy();
+    if (entrance_ == Entrance::admin) return;
     core_.process.leave(socket_->remote().ip);
-    if (entrance_ == Entrance::clients) core_.metrics.lower(Gauge::connections_active);
+    core_.metrics.lower(Gauge::connections_active);
 }
 
 void Connection::close() { delete this; }
@@ -235,11 +237,12 @@ void Connection::begin_transaction(Transaction& transaction, const HeadReader& r
 bool Connection::can_be_kept(const Transaction& transaction) const {
     const Limits& limits = core_.settings.limits;
     const http::RequestHead& request = transaction.request;
-    if (!keep_open_ || !request.keep_alive || core_.is_draining()) return false;
+    if (!keep_open_ || transaction.is_last || !request.keep_alive || core_.is_draining()) return false;
     if (limits.keepalive_requests != 0 && requests_ >= limits.keepalive_requests) return false;
-    if (!transaction.has_body() || transaction.is_from_upstream) return true;
+    if (!transaction.has_body()) return true;
+    // An upstream that answers before it has the request and closes: nobody will read the rest.
+    if (transaction.is_from_upstream) return transaction.is_request_through || transaction.response.keep_alive;
     // Our own answer to a request whose body is still to come.
-    if (transaction.is_body_lost) return false;
     if (transaction.request_body.is_done()) return true;
     bool is_coming = !request.expect_continue || transaction.asked_to_continue;
     return is_coming && request.framing == http::BodyFraming::length &&

@@ -508,7 +508,7 @@ TEST_F(ConnectionTest, DrainingClosesSleepersAndLetsTheOthersFinish) {
     EXPECT_EQ(world().core->pools.idle(), 0u) << "a pool was filled after it had been emptied";
 }
 
-TEST_F(ConnectionTest, DrainingInTheMiddleOfAnAnswerDestroysNoneOfIt) {
+TEST_F(ConnectionTest, DrainingInTheMiddleOfAnAnswerDestroysNoneOfItAndServesWhatIsThere) {
     start();
     respond = nullptr;
     Client client(world());
@@ -524,6 +524,11 @@ TEST_F(ConnectionTest, DrainingInTheMiddleOfAnAnswerDestroysNoneOfIt) {
     WireMessage answer = client.answer();
     EXPECT_TRUE(answer.is_complete);
     EXPECT_EQ(answer.body, "okok");
+    EXPECT_EQ(answer.field("Connection"), "");
+    ASSERT_TRUE(await_requests(2));
+    upstream_->peers.back()->send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    answer = client.answer();
+    EXPECT_EQ(answer.field("Connection"), "close");
     EXPECT_TRUE(client.is_closed(seconds(1)));
     EXPECT_EQ(client.peer().end, net::IoStatus::ended);
 }

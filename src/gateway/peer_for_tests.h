@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,24 @@
 #include "net/simulated/loop.h"
 
 namespace gateway {
+
+// A function that may replace itself while it runs.
+template <typename... Arguments>
+class Callback {
+  public:
+    template <typename Function>
+    Callback& operator=(Function function) {
+        function_ = std::make_shared<std::function<void(Arguments...)>>(std::move(function));
+        return *this;
+    }
+    void operator()(Arguments... arguments) const {
+        auto running = function_;
+        if (running && *running) (*running)(arguments...);
+    }
+
+  private:
+    std::shared_ptr<std::function<void(Arguments...)>> function_;
+};
 
 class Peer {
   public:
@@ -59,9 +78,9 @@ class Peer {
     bool is_closed = false;                 // by this side
     bool has_failed_to_connect = false;
     bool keeps_received = true;
-    bool closes_at_end = false;                      // as soon as the other side has ended
-    std::function<void(std::string_view)> on_input;  // each piece
-    std::function<void()> on_end;
+    bool closes_at_end = false;           // as soon as the other side has ended
+    Callback<std::string_view> on_input;  // each piece
+    Callback<> on_end;
     // After each piece, waits that long.
     std::function<net::Milliseconds()> reading_pause;
 
@@ -151,13 +170,13 @@ class Peer {
             is_in_callback_ = true;
             if (got.status != net::IoStatus::ok) {
                 end = got.status;
-                if (on_end) on_end();
+                on_end();
                 if (closes_at_end) loop_.post([this] { close_now(); });
                 is_in_callback_ = false;
                 co_return;
             }
             if (keeps_received) received += got.slice.text();
-            if (on_input) on_input(got.slice.text());
+            on_input(got.slice.text());
             is_in_callback_ = false;
             got.slice.reset();
             if (!reading_pause) continue;

@@ -205,6 +205,7 @@ inline void draw_response(Plan& plan, base::Random& random, std::size_t most_siz
         plan.manner = Plan::Manner::answer;
     if (plan.manner == Plan::Manner::tunnel) {
         plan.request_framing = Plan::Framing::none;
+        plan.request_has_trailers = false;
         plan.request_size = 0;
         plan.expects = plan.asks_to_close = plan.takes_trailers = false;
     }

@@ -3,6 +3,10 @@
 // is excused. CARDEA_SEED=n replays one, CARDEA_SCENARIOS=n sets their number.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "gateway/connection_checks_for_tests.h"
 #include "gateway/scenario_for_tests.h"
 
 namespace gateway {
@@ -257,6 +261,17 @@ TEST(Scenarios, ASeedRepeatsExactly) {
         second.run();
         EXPECT_EQ(first.world->loop.trace(), second.world->loop.trace()) << seed;
     }
+}
+
+TEST(Scenarios, TheSeedsOfTheFuzzTargetHold) {
+    int files = 0;
+    for (const auto& file :
+         std::filesystem::directory_iterator(CARDEA_SOURCE_DIR "/tests/fuzz/gateway_connection_fuzz")) {
+        std::ifstream in(file.path(), std::ios::binary);
+        check_connection(std::string(std::istreambuf_iterator<char>(in), {}));
+        ++files;
+    }
+    EXPECT_GT(files, 10);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "gateway/serve.h"
 
+#include <algorithm>
+
 #include "gateway/forward.h"
 #include "gateway/reply.h"
 #include "http/path.h"
@@ -37,7 +39,14 @@ bool is_acceptable(Transaction& transaction) {
         }
     }
     reply_error(transaction, refused, {}, ErrorKind::server);
+    transaction.is_last = refused != 417;  // Kong closes too; behind a CONNECT may come what is no HTTP
     return false;
+}
+
+bool is_websocket(std::string_view protocol) {
+    constexpr std::string_view websocket = "websocket";
+    return std::equal(protocol.begin(), protocol.end(), websocket.begin(), websocket.end(),
+                      [](char a, char b) { return (a | 0x20) == b; });
 }
 
 const ServedRoute* find_route(Transaction& transaction) {
@@ -117,6 +126,8 @@ Task<Result<void>> forward_with_retries(Transaction& transaction) {
 }  // namespace
 
 Task<void> serve(Transaction& transaction) {
+    // kong.md 3.1: every other protocol ends at this hop, and the request is an ordinary one.
+    transaction.request.upgrade = transaction.request.upgrade && is_websocket(transaction.request.upgrade_protocol);
     if (!is_acceptable(transaction)) co_return;
     transaction.route = find_route(transaction);
     if (transaction.route == nullptr) {
@@ -139,7 +150,8 @@ Task<void> serve(Transaction& transaction) {
     Result<void> result = co_await forward_with_retries(transaction);
     if (result) co_return;
     log_failure(transaction, result.error());
-    transaction.is_body_lost = result.error().source == base::Source::client;
+    // The body was broken, too slow or too large: where the next request begins is not known.
+    transaction.is_last = result.error().source == base::Source::client;
     reply_failure(transaction, result.error());
 }
 

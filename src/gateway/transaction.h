@@ -39,7 +39,7 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     std::vector<net::Slice> replay;  // what was taken of it so far, raw, while it can be sent again
     bool is_replayable = true;
     bool asked_to_continue = false;  // 100 (Continue) went out
-    bool is_body_lost = false;       // broken, too slow or too large: where the next request begins is not known
+    bool is_last = false;            // nothing that this client sends afterwards is to be read as a request
 
     // ---- upstream
     upstream::LinkPtr link;
