@@ -167,11 +167,11 @@ void Program::raise_descriptor_limit() {
 
 base::Result<void> Program::start_serving() {
     TRY_VOID(server_->open(std::move(inheritance_.listeners)));
-    // A proxied request needs two descriptors, so half of them are for clients.
+    // A request that is on its way needs a second descriptor; most connections of a full gateway sleep.
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
-    std::uint64_t possible =
-        limit.rlim_cur > 2 * spare_descriptors ? limit.rlim_cur - spare_descriptors : spare_descriptors;
+    std::uint64_t for_clients = limit.rlim_cur / 4 * 3;
+    std::uint64_t possible = for_clients > 2 * spare_descriptors ? for_clients - spare_descriptors : spare_descriptors;
     server_->process().set_most_connections(settings_.limits.max_connections != 0 ? settings_.limits.max_connections
                                                                                   : possible);
     fill_admin_pages();

@@ -12,7 +12,7 @@ namespace {
 using observe::Counter;
 
 // Clients that are told about the limit at one time, a core; further ones are just closed.
-constexpr int most_refusing = 64;
+constexpr int most_refusing = 16;
 constexpr net::Milliseconds refusal_time{1'000};
 constexpr std::string_view refusal =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 21\r\nRetry-After: "
@@ -39,8 +39,9 @@ base::Detached refuse(net::SocketPtr socket) {
 }  // namespace
 
 void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) {
-    if (core_.process.enter(socket->remote().ip))
-        return Connection::begin(core_, std::move(socket), local, serve_, entrance_);
+    // The admin pages stay reachable when the clients' door is full.
+    bool may_enter = entrance_ == Entrance::admin || core_.process.enter(socket->remote().ip);
+    if (may_enter) return Connection::begin(core_, std::move(socket), local, serve_, entrance_);
     core_.metrics.add(Counter::connections_refused_limit);
     static thread_local observe::Throttle throttle;
     if (auto held_back = throttle.pass(std::chrono::milliseconds(core_.loop.now())))

@@ -228,6 +228,41 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
 
 // ---- the response
 
+// While an upstream thinks, notices that the client has broken its connection: the upstream need not go on for nobody.
+// A client that has only closed its sending half still waits for the answer.
+class ClientWatch {
+  public:
+    explicit ClientWatch(Transaction& transaction) : transaction_(transaction) {
+        net::Socket& client = transaction.client_socket;
+        if (transaction.request_pump.is_running() || client.has_input() || client.input_ended()) return;
+        is_watching_ = true;
+        client.on_input({&ClientWatch::woken, this}, net::never);
+    }
+    ClientWatch(const ClientWatch&) = delete;
+    ~ClientWatch() {
+        if (is_watching_) transaction_.client_socket.forget_input_waiter();
+    }
+    [[nodiscard]] bool is_gone() const { return transaction_.client_socket.input_end() == net::IoStatus::reset; }
+
+  private:
+    static void woken(void* self) {
+        auto& watch = *static_cast<ClientWatch*>(self);
+        watch.is_watching_ = false;
+        if (watch.is_gone()) watch.transaction_.link->socket->interrupt();
+    }
+    Transaction& transaction_;
+    bool is_watching_ = false;
+};
+
+// What ended the request's body before its end, if that was the client's doing.
+std::optional<Error> broken_request(const Transaction& transaction) {
+    using Kind = RelayEnd::Kind;
+    if (!transaction.pump_end || transaction.pump_end->kind == Kind::done) return {};
+    // The upstream stopped reading: it may still say why.
+    if (transaction.pump_end->kind == Kind::sink_lost) return {};
+    return client_error(*transaction.pump_end, transaction.request_body.fault());
+}
+
 Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log) {
     Core& core = transaction.core;
     net::Socket& socket = *transaction.link->socket;
@@ -242,14 +277,12 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
                 deadline = net::never;
             else if (deadline == net::never || reader.has_begun())
                 deadline = net::after(core.loop.now(), transaction.service->read_timeout);
+            if (std::optional<Error> broken = broken_request(transaction)) co_return std::move(*broken);
+            ClientWatch watch(transaction);
             net::Received received = co_await socket.receive(deadline);
-            if (received.status == net::IoStatus::timed_out && is_pumping && transaction.pump_end) {
-                using Kind = RelayEnd::Kind;
-                Kind kind = transaction.pump_end->kind;
-                if (kind == Kind::done) continue;
-                if (kind != Kind::sink_lost)
-                    co_return client_error(*transaction.pump_end, transaction.request_body.fault());
-                continue;  // the upstream stopped reading: it may still say why
+            if (received.status == net::IoStatus::timed_out) {
+                if (is_pumping && transaction.pump_end) continue;
+                if (watch.is_gone()) co_return Error::client(Code::reset, "client went away", 400);
             }
             if (received.status != net::IoStatus::ok) {
                 if (received.status == net::IoStatus::timed_out) core.metrics.add(Counter::upstream_timeouts);

@@ -37,6 +37,30 @@ class Digits {
 
 std::string_view via_version(std::uint8_t minor_version) { return minor_version == 0 ? "1.0 " : "1.1 "; }
 
+// Ours behind those of the hops before it, as one list (RFC 9110 7.6.3).
+std::string_view with_own_via(Transaction& transaction, const http::ResponseHead& response) {
+    base::Arena& arena = transaction.arena;
+    std::string_view list;
+    response.headers.all(Known::via,
+                         [&](std::string_view value) { list = list.empty() ? value : arena.join(list, ", ", value); });
+    std::string_view own = arena.join(via_version(response.minor_version), transaction.core.settings.product_token);
+    return list.empty() ? own : arena.join(list, ", ", own);
+}
+
+// kong.md 2.3: what a request with `Kong-Debug: 1` is told.
+std::size_t debug_size(const Transaction& transaction) {
+    std::size_t names =
+        transaction.route->name.size() + (transaction.service != nullptr ? transaction.service->name.size() : 0);
+    return names + 256;
+}
+void add_debug_fields(Transaction& transaction, http1::HeadWriter& writer) {
+    writer.header("Kong-Route-Id", transaction.arena.copy(transaction.route->id.text()));
+    writer.header("Kong-Route-Name", transaction.route->name);
+    if (transaction.service == nullptr) return;
+    writer.header("Kong-Service-Id", transaction.arena.copy(transaction.service->id.text()));
+    writer.header("Kong-Service-Name", transaction.service->name);
+}
+
 std::int64_t span(net::Instant from, net::Instant to) { return from == net::never || to == net::never ? 0 : to - from; }
 
 }  // namespace
@@ -116,13 +140,19 @@ base::Result<void> add_upstream_head(Transaction& transaction, std::string_view 
     return {};
 }
 
-base::Result<void> add_client_head(const Transaction& transaction, const ClientFraming& framing, Assembler& out) {
+base::Result<void> add_client_head(Transaction& transaction, const ClientFraming& framing, Assembler& out) {
     const http::ResponseHead& response = transaction.response;
     const HeaderTokens& tokens = transaction.core.settings.headers;
     std::string_view product = transaction.core.settings.product_token;
     const plugin::Timings& timings = transaction.timings;
+    // Also of attempts that failed: Kong's 502 has both latencies and Via.
+    bool was_proxied = timings.upstream_began != net::never;
+    bool writes_via = was_proxied && tokens.via;
+    bool is_debugged = transaction.core.settings.allow_debug_header && transaction.route != nullptr &&
+                       transaction.request.headers.first("Kong-Debug") == "1";
     std::size_t size = http1::response_head_size(response.status, response.reason, response.headers) + 640 +
                        product.size() * 2 + transaction.pinning_cookie.size();
+    if (is_debugged) size += debug_size(transaction);
     std::span<char> room = out.room(size);
     http1::HeadWriter writer(room);
     writer.status_line(response.status, response.reason);
@@ -130,6 +160,7 @@ base::Result<void> add_client_head(const Transaction& transaction, const ClientF
     for (const http::Header& header : response.headers) {
         if (http::bit(header.known) & always_hop_by_hop) continue;
         if (has_nominated && http::is_hop_by_hop(header, response.connection)) continue;
+        if (writes_via && header.known == Known::via) continue;
         writer.header(header);
     }
     // 101, and our own 426 that names what to upgrade to.
@@ -144,8 +175,7 @@ base::Result<void> add_client_head(const Transaction& transaction, const ClientF
     }
     if (!transaction.pinning_cookie.empty())
         writer.header({"Set-Cookie", transaction.pinning_cookie, Known::set_cookie});
-    // Also of attempts that failed: Kong's 502 has both latencies and Via.
-    bool was_proxied = timings.upstream_began != net::never;
+    if (is_debugged) add_debug_fields(transaction, writer);
     if (was_proxied) {
         net::Instant head = timings.response_head != net::never ? timings.response_head : transaction.core.loop.now();
         if (tokens.upstream_latency)
@@ -154,14 +184,7 @@ base::Result<void> add_client_head(const Transaction& transaction, const ClientF
             writer.header({"X-Kong-Proxy-Latency", Digits(span(timings.started, timings.upstream_began)), Known::none});
         if (tokens.upstream_status && transaction.is_from_upstream)
             writer.header({"X-Kong-Upstream-Status", Digits(response.status), Known::none});
-        if (tokens.via) {
-            char via[128];
-            std::size_t length = 0;
-            for (std::string_view part : {via_version(response.minor_version), product})
-                for (char c : part)
-                    if (length < sizeof via) via[length++] = c;
-            writer.header({"Via", {via, length}, Known::via});
-        }
+        if (writes_via) writer.header({"Via", with_own_via(transaction, response), Known::via});
     } else if (tokens.response_latency) {
         writer.header(
             {"X-Kong-Response-Latency", Digits(span(timings.started, transaction.core.loop.now())), Known::none});

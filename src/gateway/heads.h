@@ -20,7 +20,7 @@ struct ClientFraming {
 };
 
 // Appends the response head to `out`: transaction.response with our own fields.
-base::Result<void> add_client_head(const Transaction& transaction, const ClientFraming& framing, Assembler& out);
+base::Result<void> add_client_head(Transaction& transaction, const ClientFraming& framing, Assembler& out);
 
 // An interim response (1xx but 101) as the upstream sent it.
 base::Result<void> add_interim_head(const http::ResponseHead& interim, Assembler& out);

@@ -46,8 +46,6 @@ constexpr std::array<Description, counter_count> counters{{
     {"resolver_queries_total", "", "DNS queries sent."},
     {"resolver_failures_total", "", "DNS queries that failed."},
     {"resolver_stale_total", "", "Look-ups answered from an expired record while a refresh ran."},
-    {"reloads_total", "", "Configurations that went live."},
-    {"reload_failures_total", "", "Configurations that were refused."},
     {"parse_errors_total", "kind=\"request_line\"", "Requests refused as malformed."},
     {"parse_errors_total", "kind=\"target\"", ""},
     {"parse_errors_total", "kind=\"host\"", ""},

@@ -43,8 +43,6 @@ enum class Counter : std::uint8_t {
     resolver_queries,
     resolver_failures,
     resolver_stale,  // answers served past their time while a refresh ran
-    reloads,
-    reload_failures,
     parse_errors_request_line,
     parse_errors_target,
     parse_errors_host,

@@ -120,13 +120,13 @@ def reloads_under_load_fail_no_request(t):
     gateway = t.gateway(proxy_to(ups[0].port), workers=2, arguments=["--watch"])
     kept, fresh = Load(gateway.port, 2), Load(gateway.port, 2, fresh=True)
     for number in range(12):
+        before = gateway.loads()
         gateway.write(proxy_to(ups[(number + 1) % 2].port))
         if number % 3 == 0:
             equal(gateway.reload().returncode, 0, "exit code of the reload")
         elif number % 3 == 1:
             equal(gateway.hang_up(), True, "loaded")
         else:
-            before = gateway.loads()
             wait_until(lambda: gateway.loads() > before or kept.failures, "the watched file is loaded")
         kept.more(30)
     equal(kept.end() + fresh.end(), [], f"failures of {kept.count + fresh.count} requests")

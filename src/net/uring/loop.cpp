@@ -290,7 +290,8 @@ void UringLoop::complete_receive(Socket& socket, int result, unsigned completion
         // Everything after this line may run with the socket closing.
         if (!more && socket.wants_input && !socket.is_closing && !(socket.flags & receive_armed)) arm_receive(socket);
     } else if (result == -ENOBUFS) {
-        want_offered_ = std::min(want_offered_ * 2, ring_buffers);
+        // One greedy sender is just held up for a turn; many at once need more buffers.
+        if (starved_.size() * 8 > want_offered_) want_offered_ = std::min(want_offered_ * 2, ring_buffers);
         if (!socket.is_closing && socket.wants_input) {
             socket.flags |= starved;
             starved_.push_back(&socket);
