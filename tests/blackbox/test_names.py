@@ -21,7 +21,8 @@ class NameServer:
         self.process = None
         for _ in range(5):  # another program may take the port between the probe and the start
             self.start(program)
-            if wait_until(lambda: self.answers() or self.process.poll() is not None, "dnsmasq answers") is not True:
+            wait_until(lambda: self.has_started() or self.process.poll() is not None, "dnsmasq starts")
+            if self.has_started():
                 break
         t.own(self)
         check(self.process.poll() is None, "dnsmasq does not start")
@@ -36,6 +37,10 @@ class NameServer:
              f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--local-ttl=1", "--local=/test/",
              "--user=root", f"--pid-file={self.folder / 'pid'}", "--log-facility=-", "--log-queries"],
             stdout=subprocess.DEVNULL, stderr=open(self.folder / "log", "wb"))
+
+    def has_started(self):
+        """It has bound its port, and it is this one that answers there."""
+        return "started" in (self.folder / "log").read_text(errors="replace") and self.process.poll() is None and self.answers()
 
     def answers(self):
         query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01x\x04test\x00\x00\x01\x00\x01"
