@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <tuple>
+
 namespace net {
 
 TEST(IpAddress, PrintsWhatItRead) {
@@ -38,7 +40,7 @@ TEST(SocketAddress, ReadsPrintsAndConverts) {
     for (const char* text : {"1.2.3.4:80", "[::1]:65535"}) {
         SocketAddress address = *SocketAddress::parse(text);
         sockaddr_storage native;
-        address.to(native);
+        std::ignore = address.to(native);
         EXPECT_EQ(SocketAddress::from(native), address);
         EXPECT_EQ(address.text(), text);
     }

@@ -1,3 +1,4 @@
+// Which loop this machine gets: io_uring where the kernel and its policies allow it, else epoll.
 #include "net/epoll/loop.h"
 #include "net/loop.h"
 #include "net/uring/loop.h"

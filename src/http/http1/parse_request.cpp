@@ -1,3 +1,4 @@
+// Request heads: request line, target, Host, framing and connection options (RFC 9112 3 to 6, RFC 9110 7.2).
 #include <algorithm>
 #include <cstring>
 #include <optional>

@@ -1,3 +1,4 @@
+// Response heads: status line, framing by method and status, connection options (RFC 9112 4 to 6).
 #include <cstring>
 #include <optional>
 

@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "base/random.h"
+#include "net/dns/lying_server_for_tests.h"
 
 namespace net::dns {
 
@@ -195,86 +196,6 @@ class Dnsmasq {
     int log_ = -1;
 };
 
-// A UDP server whose answers are the test's.
-class Server {
-  public:
-    using Answers = std::function<std::vector<std::string>(const std::string& query)>;
-    explicit Server(Answers answers)
-        : answers_(std::move(answers)), socket_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_storage native;
-        std::uint32_t size = SocketAddress{IpAddress::loopback_v4(), 0}.to(native);
-        EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&native), size), 0);
-        socklen_t length = sizeof native;
-        getsockname(socket_, reinterpret_cast<sockaddr*>(&native), &length);
-        port_ = SocketAddress::from(native).port;
-        thread_ = std::thread([this] { serve(); });
-    }
-    ~Server() {
-        is_stopping_ = true;
-        sockaddr_storage native;
-        std::uint32_t size = SocketAddress{IpAddress::loopback_v4(), port_}.to(native);
-        sendto(socket_, "", 0, 0, reinterpret_cast<sockaddr*>(&native), size);
-        thread_.join();
-        close(socket_);
-    }
-    [[nodiscard]] Settings settings() const {
-        Settings out;
-        out.servers = {{IpAddress::loopback_v4(), port_}};
-        out.resolv_conf = "/dev/null";
-        out.hosts_file = "";
-        out.timeout = std::chrono::milliseconds(200);
-        out.tries = 1;
-        return out;
-    }
-    [[nodiscard]] int asked() const { return asked_; }
-
-  private:
-    void serve() {
-        char query[4096];
-        while (true) {
-            sockaddr_storage from;
-            socklen_t length = sizeof from;
-            ssize_t got = recvfrom(socket_, query, sizeof query, 0, reinterpret_cast<sockaddr*>(&from), &length);
-            if (is_stopping_) return;
-            if (got < 12) continue;
-            ++asked_;
-            for (const std::string& answer : answers_(std::string(query, static_cast<std::size_t>(got))))
-                sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), length);
-        }
-    }
-    Answers answers_;
-    int socket_;
-    std::uint16_t port_ = 0;
-    std::atomic<bool> is_stopping_ = false;
-    std::atomic<int> asked_ = 0;
-    std::thread thread_;
-};
-
-// Pieces of DNS messages (RFC 1035 4.1).
-std::string question_of(const std::string& query) {
-    std::size_t end = query.find('\0', 12);
-    return query.substr(12, end + 5 - 12);
-}
-std::string number(unsigned value) { return {static_cast<char>(value >> 8), static_cast<char>(value)}; }
-std::string reply(const std::string& query, unsigned flags, const std::vector<std::string>& records) {
-    std::string out = query.substr(0, 2) + number(flags) + number(1) + number(static_cast<unsigned>(records.size())) +
-                      number(0) + number(0);
-    out += question_of(query);
-    for (const std::string& record : records) out += record;
-    return out;
-}
-std::string a_record(std::string_view owner, std::string_view address, unsigned ttl = 60) {
-    std::uint32_t ip = IpAddress::parse(address)->as_v4();
-    return std::string(owner) + number(1) + number(1) + number(0) + number(ttl) + number(4) + number(ip >> 16) +
-           number(ip & 0xffff);
-}
-std::string cname_record(std::string_view owner, std::string_view target) {
-    return std::string(owner) + number(5) + number(1) + number(0) + number(60) +
-           number(static_cast<unsigned>(target.size())) + std::string(target);
-}
-const std::string asked_name = "\xc0\x0c";  // a pointer to the question
-constexpr unsigned good = 0x8180;
-
 struct DnsmasqTest : testing::Test {
     void SetUp() override {
         if (Dnsmasq::program().empty()) GTEST_SKIP() << "dnsmasq is not installed";
@@ -398,7 +319,7 @@ TEST(Resolver, TheHostsFileIsReadAgainWhenItChanges) {
 TEST(Resolver, LiesAreNotBelieved) {
     struct Case {
         const char* what;
-        Server::Answers answers;
+        LyingServer::Answers answers;
         const char* outcome;
     };
     auto ok = [](const std::string& query) { return reply(query, good, {a_record(asked_name, "10.0.0.1")}); };
@@ -490,7 +411,7 @@ TEST(Resolver, LiesAreNotBelieved) {
          "10.0.0.1"},
     };
     for (const Case& each : cases) {
-        Server server(each.answers);
+        LyingServer server(each.answers);
         auto resolver = *start_resolver(server.settings());
         std::string said = resolve(*resolver, "web.test");
         if (each.outcome != nullptr)
@@ -503,7 +424,7 @@ TEST(Resolver, LiesAreNotBelieved) {
 
 TEST(Resolver, GarbageOfAnyKindEndsInAnAnswer) {
     auto random = std::make_shared<base::Random>(5);
-    Server server([random](const std::string& query) {
+    LyingServer server([random](const std::string& query) {
         std::string out =
             reply(query, good, {a_record("\xc0\x0c", "10.0.0.1"), cname_record("\xc0\x0c", query.substr(12, 10))});
         for (std::uint32_t flips = 1 + random->below(6); flips > 0; --flips)
@@ -518,7 +439,7 @@ TEST(Resolver, GarbageOfAnyKindEndsInAnAnswer) {
 TEST(Resolver, ConcurrentQuestionsForAName) {
     std::promise<void> release;
     std::shared_future<void> released = release.get_future().share();
-    Server server([released](const std::string& query) {
+    LyingServer server([released](const std::string& query) {
         released.wait();
         return std::vector{reply(query, good, {a_record("\xc0\x0c", "10.0.0.1")})};
     });
@@ -537,7 +458,7 @@ TEST(Resolver, ConcurrentQuestionsForAName) {
 }
 
 TEST(Resolver, EndsWhileQuestionsAreOpen) {
-    Server server([](const std::string&) { return std::vector<std::string>{}; });
+    LyingServer server([](const std::string&) { return std::vector<std::string>{}; });
     Settings settings = server.settings();
     settings.timeout = std::chrono::milliseconds(60'000);
     auto resolver = *start_resolver(settings);
@@ -551,7 +472,7 @@ TEST(Resolver, EndsWhileQuestionsAreOpen) {
 }
 
 TEST(Resolver, AWatchMayEndAnywhere) {
-    Server server(
+    LyingServer server(
         [](const std::string& query) { return std::vector{reply(query, good, {a_record("\xc0\x0c", "10.0.0.1")})}; });
     auto resolver = *start_resolver(server.settings());
     // In its own call back.
@@ -591,7 +512,7 @@ TEST(Resolver, DescriptorsBeyondSelectsLimit) {
         taken.push_back(file);
     }
     bool is_enough = !taken.empty() && taken.back() > 1024;
-    Server server(
+    LyingServer server(
         [](const std::string& query) { return std::vector{reply(query, good, {a_record("\xc0\x0c", "10.0.0.1")})}; });
     if (is_enough) {
         auto resolver = *start_resolver(server.settings());

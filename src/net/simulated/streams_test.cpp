@@ -63,12 +63,12 @@ Task<void> write_stream(Side& side) {
     std::memcpy(all.data() + 8, &side.length, 8);
     for (std::size_t i = 0; i < side.length; ++i) all[head_size + i] = byte_at(side.stream, i);
     for (std::size_t at = 0; at < all.size();) {
-        std::array<Slice, 3> pieces;
-        for (Slice& piece : pieces) {
+        Pieces pieces;
+        for (int i = 0; i < 3 && at < all.size(); ++i) {
             std::size_t size = std::min(all.size() - at, any_size(random, 1, 40'000));
             Draft draft(loop.buffers().at_least(size));
             draft.append(std::string_view(all).substr(at, size));
-            piece = std::move(draft).finish();
+            pieces.push(std::move(draft).finish());
             at += size;
         }
         if (co_await socket.send(pieces, never) != IoStatus::ok) co_return;
