@@ -4,8 +4,10 @@ import functools
 import json
 import os
 import pathlib
+import random
 import re
 import signal
+import socket
 import subprocess
 
 from client import Client
@@ -37,6 +39,20 @@ def command(*arguments, loop=None, env=None, cwd=None, seconds=20, input_text=No
     """Runs a word of the program to its end."""
     return subprocess.run([BINARY, *map(str, arguments)], env=environment(loop, env), cwd=cwd, timeout=seconds,
                           capture_output=True, text=True, errors="replace", input=input_text)
+
+
+def free_port():
+    """For programs that cannot be told to take any: below the ports that the system gives to connections, since one of
+    those may be given away before the program starts."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from harness import proxy_to
+from harness import free_port, proxy_to
 from testing import Skip, check, equal, need, test, wait_until
 
 
@@ -19,19 +19,16 @@ class NameServer:
         self.hosts = self.folder / "names"
         self.records({})
         self.process = None
-        for _ in range(5):  # another program may take the port between the probe and the start
+        for _ in range(20):  # another program may have the port
             self.start(program)
             wait_until(lambda: self.has_started() or self.process.poll() is not None, "dnsmasq starts")
             if self.has_started():
                 break
         t.own(self)
-        check(self.process.poll() is None, "dnsmasq does not start")
+        check(self.has_started(), f"dnsmasq does not start: {(self.folder / 'log').read_text(errors='replace')[-300:]}")
 
     def start(self, program):
-        probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        probe.bind(("127.0.0.1", 0))
-        self.port = probe.getsockname()[1]
-        probe.close()
+        self.port = free_port()
         self.process = subprocess.Popen(
             [program, "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", f"--addn-hosts={self.hosts}",
              f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--local-ttl=1", "--local=/test/",

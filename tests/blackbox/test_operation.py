@@ -9,7 +9,7 @@ import time
 
 import harness
 from client import Client, request_bytes
-from harness import command, proxy_to
+from harness import command, free_port, proxy_to
 from messages import Closed
 from testing import check, contains, equal, test, wait_until
 from upstream import answer
@@ -344,14 +344,6 @@ def socket_activation(t):
     client = t.client(port)
     equal(client.get("/x").status, 200, "status")
     listener.close()
-
-
-def free_port():
-    probe = socket.socket()
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
-    probe.close()
-    return port
 
 
 @test(seconds=60)

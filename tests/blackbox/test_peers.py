@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 from client import chunked, request_bytes
-from harness import proxy_to
+from harness import free_port, proxy_to
 from testing import check, contains, equal, need, test, wait_until
 from upstream import answer
 
@@ -27,14 +27,6 @@ http {{
   }}
 }}
 """
-
-
-def free_port():
-    probe = socket.socket()
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
-    probe.close()
-    return port
 
 
 class Nginx:
