@@ -194,8 +194,11 @@ Connection::Serving Connection::serve_requests() {
         }
         bool is_whole = co_await answer(transaction);
         finish(transaction);
+        // A client that has said `close` and sent its whole request says no more: nothing can hurt its answer.
+        bool may_say_more =
+            transaction.request.keep_alive || !transaction.request_body.is_done() || socket_->has_input();
         owned.reset();
-        if (is_whole && !keep_open_) co_await linger();
+        if (is_whole && !keep_open_ && may_say_more) co_await linger();
     } while (keep_open_ && socket_->has_input());
 }
 
