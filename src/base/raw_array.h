@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 namespace base {
@@ -13,8 +14,11 @@ class RawArray {
 
   public:
     RawArray() {}  // NOLINT: leaving the elements alone is the point
-    RawArray(const RawArray&) = delete;
-    RawArray& operator=(const RawArray&) = delete;
+    RawArray(const RawArray& other) { std::memcpy(this, &other, sizeof other); }
+    RawArray& operator=(const RawArray& other) {
+        std::memmove(this, &other, sizeof other);
+        return *this;
+    }
 
     [[nodiscard]] T* data() { return elements_; }
     [[nodiscard]] const T* data() const { return elements_; }

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <mutex>
 #include <random>
+#include <thread>
 
 #include "admin/pages.h"
 #include "base/version.h"
@@ -34,17 +36,31 @@ using gateway::AdminPages;
 using observe::Level;
 using observe::log;
 
+constexpr int low_priority = 10;                 // nice
 constexpr std::uint64_t spare_descriptors = 64;  // files, loops, resolver: what is not a connection
 
 std::string text_of(const schema::Problems& problems, const std::vector<std::string>& files) {
     return schema::print_human(problems, files);
 }
 
+// Runs work that may take long beside the serving threads, and gives way to them. A thread of its own, since a process
+// may not take its priority back, and a successor is forked from the control thread.
+template <typename Work>
+void give_way(Work work) {
+    std::thread([&] {
+        setpriority(PRIO_PROCESS, 0, low_priority);  // Linux: of the calling thread only
+        work();
+    }).join();
+}
+
 // The process, once its settings are right.
 class Program {
   public:
     Program(const gateway::Settings& settings, Inheritance inheritance, char** arguments)
-        : settings_(settings), inheritance_(std::move(inheritance)), arguments_(arguments) {}
+        : settings_(settings),
+          inheritance_(std::move(inheritance)),
+          arguments_(arguments),
+          writer_({.channel_bytes = settings.logs.buffer_bytes}) {}
     int run();
 
   private:
@@ -240,7 +256,8 @@ void Program::reload() {
     }
     notify_supervisor("RELOADING=1");
     std::string report;
-    bool is_loaded = load(report);
+    bool is_loaded = false;
+    give_way([&] { is_loaded = load(report); });
     notify_supervisor("READY=1");
     if (is_loaded)
         log(Level::notice, "reload", "a new configuration is served",
@@ -271,7 +288,7 @@ void Program::control() {
     while (true) {
         // A changed file is looked at once it has been quiet for a moment: editors write in several steps.
         Events::Happened happened = events_.wait(reload_pending ? 50ms : 1000ms);
-        server_->tidy();
+        if (server_->has_retired()) give_way([&] { server_->tidy(); });
         if (happened.signal == SIGTERM || happened.signal == SIGINT) return;
         if (happened.signal == SIGUSR1) writer_.reopen();
         if (happened.signal == SIGUSR2) begin_upgrade();
@@ -403,7 +420,12 @@ kong::LoadOptions load_options(const gateway::Settings& settings) {
         const char* value = std::getenv(key.c_str());
         return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
     };
-    for (const std::string& name : plugin::served_names()) options.served.plugins.push_back({name, nullptr});
+    auto is_wanted = [&](std::string_view name) {
+        return std::any_of(settings.plugins.begin(), settings.plugins.end(),
+                           [&](const std::string& word) { return word == "bundled" || word == name; });
+    };
+    for (const std::string& name : plugin::served_names())
+        if (is_wanted(name)) options.served.plugins.push_back({name, nullptr});
     options.random = [] {
         std::random_device device;
         return static_cast<std::uint64_t>(device()) << 32 | device();

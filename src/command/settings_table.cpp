@@ -247,7 +247,7 @@ std::vector<Setting> make_table() {
     add("keepalive_requests", "number", "10000",
         "Requests of one client connection, 0: no limit. The last answer closes it.",
         [](Target& t, View v) { return set_number(v, {0, 1ull << 40}, t.settings.limits.keepalive_requests); });
-    add("pipeline_depth", "number", "32", "Pipelined requests read ahead; more wait in the socket.",
+    add("pipeline_depth", "number", "32", "Pipelined requests of a client answered in a row; then other clients have their turn.",
         [](Target& t, View v) { return set_number(v, {1, 1024}, t.settings.limits.pipeline_depth); });
     add("max_connections", "number", "0",
         "Client connections in all, 0: what descriptor_limit allows. Beyond: 503 and closed.",

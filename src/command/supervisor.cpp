@@ -18,9 +18,10 @@ namespace command {
 
 namespace {
 
-constexpr const char* listeners_variable = "CARDEA_LISTENERS";  // address=descriptor,...
-constexpr const char* ready_variable = "CARDEA_READY";          // descriptor
-constexpr int first_systemd_descriptor = 3;                     // SD_LISTEN_FDS_START
+constexpr const char* listeners_variable = "CARDEA_LISTENERS";  // address=descriptor,... the admin's marked
+constexpr std::string_view admin_mark = "admin:";
+constexpr const char* ready_variable = "CARDEA_READY";  // descriptor
+constexpr int first_systemd_descriptor = 3;             // SD_LISTEN_FDS_START
 
 int number_of(std::string_view text) {
     int out = -1;
@@ -68,13 +69,15 @@ std::vector<gateway::InheritedListener> inherited_listeners() {
         std::size_t comma = rest.find(',');
         std::string_view one = rest.substr(0, comma);
         rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
+        bool is_admin = one.starts_with(admin_mark);
+        if (is_admin) one.remove_prefix(admin_mark.size());
         std::size_t equals = one.find('=');
         if (equals == one.npos) continue;
         auto address = net::SocketAddress::parse(one.substr(0, equals));
         int descriptor = number_of(one.substr(equals + 1));
         if (!address || descriptor < 0) continue;
         keep_over_exec(descriptor, false);
-        out.push_back({*address, descriptor});
+        out.push_back({*address, descriptor, is_admin ? gateway::Entrance::admin : gateway::Entrance::clients});
     }
     bool is_for_us = number_of(take_variable("LISTEN_PID")) == getpid();
     int count = number_of(take_variable("LISTEN_FDS"));
@@ -108,7 +111,9 @@ base::Result<Successor> start_successor(const std::string& program, char** argum
         return base::Error::us(base::Code::exhausted, std::string("pipe: ") + std::strerror(errno));
     std::string list;
     for (const gateway::InheritedListener& listener : listeners)
-        list += (list.empty() ? "" : ",") + listener.address.text() + "=" + std::to_string(listener.descriptor);
+        list += (list.empty() ? "" : ",") +
+                std::string(listener.entrance == gateway::Entrance::admin ? admin_mark : "") + listener.address.text() +
+                "=" + std::to_string(listener.descriptor);
     // Everything that allocates happens before the fork: other threads may hold the allocator's lock.
     std::vector<std::string> variables;
     for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);

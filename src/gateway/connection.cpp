@@ -163,6 +163,7 @@ void Connection::served() {
 // ---- requests
 
 Connection::Serving Connection::serve_requests() {
+    std::size_t in_a_row = 0;
     do {
         auto owned = std::make_unique<Transaction>(core_, *socket_);
         Transaction& transaction = *owned;
@@ -199,6 +200,9 @@ Connection::Serving Connection::serve_requests() {
             transaction.request.keep_alive || !transaction.request_body.is_done() || socket_->has_input();
         owned.reset();
         if (is_whole && !keep_open_ && may_say_more) co_await linger();
+        // A client that sends without end has no more right to the core than the others.
+        if (++in_a_row % core_.settings.limits.pipeline_depth == 0)
+            co_await net::sleep_until(core_.loop, core_.loop.now() + 1);
     } while (keep_open_ && socket_->has_input());
 }
 

@@ -90,6 +90,9 @@ bool has_right_protocol(Transaction& transaction) {
 
 void log_failure(const Transaction& transaction, const base::Error& error) {
     if (error.source == base::Source::client) return;
+    static thread_local observe::Throttle throttle;  // of what every request would say
+    if (error.code == base::Code::exhausted && !throttle.pass(std::chrono::milliseconds(transaction.core.loop.now())))
+        return;
     observe::log(observe::Level::error, "upstream", error.detail,
                  {{"service", transaction.service->name},
                   {"address", transaction.tries > 0 ? transaction.upstream_address.text() : std::string("-")},

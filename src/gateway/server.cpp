@@ -10,6 +10,8 @@ namespace gateway {
 
 namespace {
 constexpr net::Milliseconds drain_check{10};
+constexpr net::Milliseconds last_turn{5};
+constexpr int most_last_turns = 100;
 constexpr net::Milliseconds longest_grace{2'000};  // for sleeping connections while draining
 
 std::optional<net::Loop::Kind> wanted_kind(LoopKind kind) {
@@ -59,14 +61,14 @@ base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
         cores_.push_back(std::move(worker));
     }
     std::string faults;
-    auto collect = [&](const std::vector<ListenAddress>& addresses, bool is_admin) {
+    auto collect = [&](const std::vector<ListenAddress>& addresses, Entrance entrance) {
         for (const ListenAddress& address : addresses)
-            if (auto listening = listen(address, inherited, is_admin); !listening)
+            if (auto listening = listen(address, inherited, entrance); !listening)
                 faults += (faults.empty() ? "" : "\n") + listening.error().detail;
     };
-    collect(settings_.proxy_listen, false);
-    collect(settings_.admin_listen, true);
-    collect(settings_.status_listen, true);
+    collect(settings_.proxy_listen, Entrance::clients);
+    collect(settings_.admin_listen, Entrance::admin);
+    collect(settings_.status_listen, Entrance::admin);
     if (!faults.empty()) return base::Error::us(base::Code::invalid, faults);
     // What a process before us listened on and we do not: nobody would ever answer there.
     for (const InheritedListener& left : inherited)
@@ -76,16 +78,20 @@ base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
 }
 
 base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<InheritedListener>& inherited,
-                                  bool is_admin) {
+                                  Entrance entrance) {
+    bool is_admin = entrance == Entrance::admin;
     std::size_t cores = is_admin ? 1 : cores_.size();
     net::ListenOptions options;
     options.backlog = wanted.backlog;
     options.reuse_port = !is_admin;
+    options.deferred = wanted.deferred;
+    options.ipv6_only = wanted.ipv6_only;
+    options.keep_alive = wanted.keep_alive;
     std::size_t made = 0;
     net::SocketAddress address = wanted.address;
     // All sockets of the address that were handed over are taken, or the connections in their queues would be lost.
     for (std::size_t i = 0; i < inherited.size();) {
-        if (inherited[i].address != wanted.address) {
+        if (inherited[i].address != wanted.address || inherited[i].entrance.value_or(entrance) != entrance) {
             ++i;
             continue;
         }
@@ -93,21 +99,33 @@ base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<Inher
         inherited.erase(inherited.begin() + static_cast<std::ptrdiff_t>(i));
         Worker& worker = *cores_[made++ % cores];
         TRY(listener, worker.loop->listen(wanted.address, options, is_admin ? *worker.admin : *worker.proxy));
-        worker.listeners.push_back({wanted.address, is_admin, std::move(listener)});
+        worker.listeners.push_back({wanted.address, entrance, std::move(listener)});
     }
     options.inherited_descriptor = -1;
     for (; made < cores; ++made) {
         Worker& worker = *cores_[made];
         TRY(listener, worker.loop->listen(address, options, is_admin ? *worker.admin : *worker.proxy));
         address = listener->address();  // port 0: the kernel chose one, and all cores share it
-        worker.listeners.push_back({wanted.address, is_admin, std::move(listener)});
+        worker.listeners.push_back({wanted.address, entrance, std::move(listener)});
     }
     return {};
 }
 
+void Server::serve_until_stopped(net::Loop& loop) {
+    loop.run();
+    // What was closed last is still being let go of by the kernel; only this thread may ask it (SINGLE_ISSUER).
+    for (int i = 0; i < most_last_turns && loop.open_sockets() > 0; ++i) {
+        net::Timer bound([](void*) {}, nullptr);
+        bound.arm(loop.timers(), net::after(loop.now(), last_turn));
+        loop.resume();
+        loop.turn(true);
+    }
+}
+
 void Server::run() {
     is_running_ = true;
-    for (auto& worker : cores_) worker->thread = std::thread([loop = worker->loop.get()] { loop->run(); });
+    for (auto& worker : cores_)
+        worker->thread = std::thread([loop = worker->loop.get()] { serve_until_stopped(*loop); });
 }
 
 void Server::publish(std::shared_ptr<const Snapshot> snapshot) {
@@ -128,12 +146,23 @@ void Server::tidy() {
 void Server::drain() {
     for (auto& worker : cores_) {
         Worker* self = worker.get();
+        self->server = this;
         self->loop->post([this, self] {
+            self->drain_timer.set(
+                [](void* worker) {
+                    auto& due = *static_cast<Worker*>(worker);
+                    due.server->check_drained(due);
+                },
+                self);
             for (Listening& listening : self->listeners) listening.listener->stop();
             self->core->drain(std::min(longest_grace, settings_.drain_timeout / 2));
             check_drained(*self);
         });
     }
+}
+
+void Server::drain_again(Worker& worker) {
+    worker.drain_timer.arm(worker.loop->timers(), net::after(worker.loop->now(), drain_check));
 }
 
 void Server::check_drained(Worker& worker) {
@@ -145,10 +174,7 @@ void Server::check_drained(Worker& worker) {
         drained_cores_.fetch_add(1, std::memory_order_release);
         return;
     }
-    [](Server& self, Worker& waiting) -> base::Detached {
-        co_await net::sleep_until(*waiting.loop, net::after(waiting.loop->now(), drain_check));
-        self.check_drained(waiting);
-    }(*this, worker);
+    drain_again(worker);
 }
 
 void Server::stop() {
@@ -165,8 +191,6 @@ void Server::stop() {
     for (auto& worker : cores_) {
         worker->listeners.clear();
         worker->core.reset();
-        // What was closed a moment ago is still being let go of by the kernel.
-        for (int i = 0; i < 100 && worker->loop->open_sockets() > 0; ++i) worker->loop->turn(false);
     }
     cores_.clear();
 }
@@ -175,7 +199,7 @@ std::vector<InheritedListener> Server::listeners() const {
     std::vector<InheritedListener> out;
     for (const auto& worker : cores_)
         for (const Listening& listening : worker->listeners)
-            out.push_back({listening.wanted, listening.listener->descriptor()});
+            out.push_back({listening.wanted, listening.listener->descriptor(), listening.entrance});
     return out;
 }
 
@@ -185,7 +209,7 @@ std::vector<Server::Address> Server::addresses() const {
         for (const Listening& listening : worker->listeners) {
             net::SocketAddress address = listening.listener->address();
             if (std::none_of(out.begin(), out.end(), [&](const Address& seen) { return seen.address == address; }))
-                out.push_back({address, listening.is_admin});
+                out.push_back({address, listening.entrance == Entrance::admin});
         }
     return out;
 }

@@ -19,6 +19,7 @@ namespace gateway {
 struct InheritedListener {
     net::SocketAddress address;
     int descriptor = -1;
+    std::optional<Entrance> entrance = {};  // what it was for; systemd does not say
 };
 
 // What a core writes its access log to.
@@ -37,8 +38,9 @@ class Server {
     // What exchanges that begin from now on are served by. The one before lives until its last exchange is over, and is
     // freed by tidy() on this thread.
     void publish(std::shared_ptr<const Snapshot> snapshot);
-    // Frees snapshots that nobody uses any more. Call now and then.
+    // Frees snapshots that nobody uses any more. Call now and then while there are any.
     void tidy();
+    [[nodiscard]] bool has_retired() const { return !retired_.empty(); }
     // Listeners stop; connections end with their next answer, or where none is asked for, after a moment.
     void drain();
     [[nodiscard]] bool is_drained() const { return drained_cores_.load(std::memory_order_acquire) == cores_.size(); }
@@ -64,7 +66,7 @@ class Server {
   private:
     struct Listening {
         net::SocketAddress wanted;  // as in the settings: how a process after us finds it again
-        bool is_admin = false;
+        Entrance entrance = Entrance::clients;
         std::unique_ptr<net::Listener> listener;
     };
     struct Worker {
@@ -74,10 +76,15 @@ class Server {
         std::unique_ptr<Acceptor> admin;
         std::vector<Listening> listeners;
         std::thread thread;
+        Server* server = nullptr;
+        net::Timer drain_timer;
         bool is_drained = false;
     };
-    base::Result<void> listen(const ListenAddress& wanted, std::vector<InheritedListener>& inherited, bool is_admin);
+    base::Result<void> listen(const ListenAddress& wanted, std::vector<InheritedListener>& inherited,
+                              Entrance entrance);
     void check_drained(Worker& worker);
+    void drain_again(Worker& worker);
+    static void serve_until_stopped(net::Loop& loop);
 
     const Settings& settings_;
     ServeFunction serve_admin_;

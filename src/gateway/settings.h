@@ -47,7 +47,7 @@ struct Limits {
     std::chrono::milliseconds send_timeout{60'000};   // between two writes to a client that accepts nothing: closed
     std::chrono::milliseconds linger_timeout{5'000};  // reading on after an early answer, so that the client sees it
     std::uint64_t keepalive_requests = 10'000;  // requests of one client connection, 0 = no limit: Connection: close
-    std::size_t pipeline_depth = 32;            // requests read ahead of the answers; more wait unread in the socket
+    std::size_t pipeline_depth = 32;            // pipelined requests answered in a row; then others have their turn
     std::uint64_t max_connections = 0;  // client connections of the process; 0 = what the descriptor limit allows: 503
     std::uint64_t max_connections_per_client = 0;  // of one client address, 0 = no limit: 503
 };

@@ -24,6 +24,9 @@ namespace net {
 struct ListenOptions {
     int backlog = 16384;
     bool reuse_port = true;
+    bool deferred = false;          // TCP_DEFER_ACCEPT: accepted once there are bytes
+    bool ipv6_only = true;          // IPV6_V6ONLY
+    bool keep_alive = false;        // SO_KEEPALIVE of what is accepted
     int inherited_descriptor = -1;  // already bound and listening (socket activation, upgrade)
 };
 
@@ -74,6 +77,7 @@ class Loop {
     // One turn: waits at most until the next timer (not at all if `wait` is false), then delivers what has completed.
     virtual void turn(bool wait) = 0;
     void stop() { stopped_ = true; }
+    void resume() { stopped_ = false; }
     [[nodiscard]] bool is_stopped() const { return stopped_; }
 
     // ---- time

@@ -19,10 +19,11 @@ std::int64_t milliseconds(clockid_t clock) {
     clock_gettime(clock, &now);
     return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
-void enable(int descriptor, int level, int option) {
-    int on = 1;
-    setsockopt(descriptor, level, option, &on, sizeof on);
+constexpr int deferred_seconds = 30;  // then a connection without bytes is accepted all the same
+void set(int descriptor, int level, int option, int value) {
+    setsockopt(descriptor, level, option, &value, sizeof value);
 }
+void enable(int descriptor, int level, int option) { set(descriptor, level, option, 1); }
 base::Error listen_error(const SocketAddress& address, const char* step) {
     int error = errno;
     std::string text = "cannot listen on " + address.text() + ": " + step + ": " + std::strerror(error);
@@ -46,7 +47,9 @@ base::Result<int> listen(const SocketAddress& address, const ListenOptions& opti
     if (descriptor < 0) return listen_error(address, "socket");
     enable(descriptor, SOL_SOCKET, SO_REUSEADDR);
     if (options.reuse_port) enable(descriptor, SOL_SOCKET, SO_REUSEPORT);
-    if (native.ss_family == AF_INET6) enable(descriptor, IPPROTO_IPV6, IPV6_V6ONLY);
+    if (native.ss_family == AF_INET6) set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0);
+    if (options.deferred) set(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT, deferred_seconds);
+    if (options.keep_alive) enable(descriptor, SOL_SOCKET, SO_KEEPALIVE);
     enable(descriptor, IPPROTO_TCP, TCP_NODELAY);
     const char* failed = nullptr;
     if (::bind(descriptor, reinterpret_cast<sockaddr*>(&native), size) != 0)
