@@ -138,9 +138,11 @@ TEST_F(ConnectionTest, MemoryIsBoundedWhileAClientTakesNothing) {
 }
 
 TEST_F(ConnectionTest, AfterAClosingAnswerTheClientIsHeardForTheLingerTimeout) {
-    start();
+    Settings settings;
+    settings.limits.keepalive_requests = 1;
+    start(settings);
     Client client(world());
-    client.request("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    client.request(get);
     WireMessage answer = client.answer();
     EXPECT_EQ(answer.status(), 200);
     EXPECT_EQ(answer.field("Connection"), "close");
@@ -151,6 +153,19 @@ TEST_F(ConnectionTest, AfterAClosingAnswerTheClientIsHeardForTheLingerTimeout) {
     EXPECT_EQ(world().process.connections(), 1u);
     world().loop.run_for(seconds(2));
     EXPECT_EQ(world().process.connections(), 0u);
+}
+
+TEST_F(ConnectionTest, AClientThatHasSaidCloseIsClosedAtOnceAndNothingBehindThatIsServed) {
+    start();
+    for (bool says_more : {false, true}) {
+        Client client(world());
+        client.request("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + std::string(says_more ? get : ""));
+        EXPECT_EQ(client.answer().field("Connection"), "close");
+        EXPECT_TRUE(client.is_closed(seconds(1)));
+        world().loop.run_for(seconds(6));
+        EXPECT_EQ(world().process.connections(), 0u);
+    }
+    EXPECT_EQ(requests.size(), 2u);
 }
 
 // ---- numbers

@@ -58,6 +58,10 @@ struct Plan {
                manner == Manner::silent;
     }
     [[nodiscard]] bool is_idempotent() const { return method != "POST" && method != "PATCH"; }  // of those drawn
+    // A client that has said it must not send another request (RFC 9112 9.6).
+    [[nodiscard]] bool is_last_word() const {
+        return manner == Manner::tunnel || asks_to_close || (minor_version == 0 && !asks_to_keep);
+    }
     [[nodiscard]] bool has_response_body() const { return method != "HEAD" && status != 204 && status != 304; }
 };
 

@@ -131,7 +131,7 @@ class Scenario {
                 client->plans.push_back(plan.get());
                 client->reader.expect(plan->method);
                 plans.push_back(std::move(plan));
-                if (client->plans.back()->manner == Plan::Manner::tunnel) break;
+                if (client->plans.back()->is_last_word()) break;
             }
             clients.push_back(std::move(client));
         }
