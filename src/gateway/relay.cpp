@@ -9,12 +9,32 @@ namespace gateway {
 using base::Task;
 using Kind = RelayEnd::Kind;
 
+namespace {
+
+// Bodies from this size on are read piece by piece as they are passed on, see Socket::expect_bulk.
+constexpr std::uint64_t bulk_from = 128 * 1024;
+
+class BulkInput {
+  public:
+    explicit BulkInput(net::Socket& socket) : socket_(socket) {}
+    BulkInput(const BulkInput&) = delete;
+    ~BulkInput() { socket_.expect_bulk(false); }
+    void begin() { socket_.expect_bulk(true); }
+
+  private:
+    net::Socket& socket_;
+};
+
+}  // namespace
+
 Task<RelayEnd> relay(net::Socket& from, BodyRelay& body, net::Socket& to, RelayLimits limits) {
     net::Loop& loop = from.loop();
     net::Instant waited = 0;  // for the source; while the sink holds us up, the source cannot show its rate
     std::uint64_t received_before = body.received();
     Assembler out(loop.buffers());
+    BulkInput bulk(from);
     while (!body.is_done()) {
+        if (body.remaining() >= bulk_from || body.received() - received_before >= bulk_from) bulk.begin();
         net::Instant asked = loop.now();
         net::Instant deadline = net::after(asked, limits.read_timeout);
         net::Received received;

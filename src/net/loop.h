@@ -107,6 +107,9 @@ class Loop {
     // Start delivering input to the socket; until stop_receive or its end.
     virtual void start_receive(Socket& socket) = 0;
     virtual void stop_receive(Socket& socket) = 0;
+    // A socket that expects bulk is about to wait: the loop may read at once, without waiting, if that is the better
+    // way.
+    virtual void read_at_once(Socket&) {}
     // socket.output() holds what to send; report with sent_bytes/send_failed.
     virtual void start_send(Socket& socket) = 0;
     virtual void shutdown_write(Socket& socket) = 0;

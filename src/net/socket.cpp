@@ -113,6 +113,19 @@ Received Socket::take_input() {
     return out;
 }
 
+void Socket::expect_bulk(bool is_expected) {
+    if (is_closing || is_bulk_ == is_expected) return;
+    is_bulk_ = is_expected;
+    if (!wants_input || input_ended()) return;
+    wants_input = false;  // the next one who waits for input starts it in the other way
+    loop_.stop_receive(*this);
+}
+
+bool Socket::read_at_once() {
+    loop_.read_at_once(*this);
+    return has_input() || input_ended();
+}
+
 void Socket::unread(Slice slice) {
     if (slice.empty()) return;
     queued_ += static_cast<std::uint32_t>(slice.size());
@@ -121,7 +134,7 @@ void Socket::unread(Slice slice) {
 }
 
 void Socket::resume_receiving_if_low() {
-    if (wants_input || is_closing || input_ended() || queued_ > most_queued / 2) return;
+    if (wants_input || is_bulk_ || is_closing || input_ended() || queued_ > most_queued / 2) return;
     wants_input = true;
     loop_.start_receive(*this);
 }

@@ -72,7 +72,9 @@ class Socket : public base::SlabAllocated<Socket> {
         ~ReceiveAwaiter() {
             if (waiting) socket.forget_input_waiter();
         }
-        [[nodiscard]] bool await_ready() const { return socket.has_input() || socket.input_ended(); }
+        [[nodiscard]] bool await_ready() const {
+            return socket.has_input() || socket.input_ended() || (socket.expects_bulk() && socket.read_at_once());
+        }
         void await_suspend(std::coroutine_handle<> coroutine) {
             waiting = true;
             socket.on_input(Waiter::of(coroutine), deadline);
@@ -97,6 +99,12 @@ class Socket : public base::SlabAllocated<Socket> {
     [[nodiscard]] bool input_ended() const { return input_end_ != IoStatus::ok; }
     [[nodiscard]] IoStatus input_end() const { return input_end_; }
     Received take_input();
+    // Much is to come, and each piece will be passed on before the next is wanted: the loop may then read only when it
+    // is asked, into memory that is still in the cache, instead of ahead.
+    void expect_bulk(bool is_expected);
+    [[nodiscard]] bool expects_bulk() const { return is_bulk_; }
+    // Whether there is input now, after the loop has looked (only some do).
+    bool read_at_once();
     // Gives back what was not consumed: it is the next input again.
     void unread(Slice slice);
 
@@ -186,6 +194,7 @@ class Socket : public base::SlabAllocated<Socket> {
     IoStatus input_end_ = IoStatus::ok;
     IoStatus send_status_ = IoStatus::ok;
     bool timed_out_ = false;
+    bool is_bulk_ = false;
     SocketAddress remote_;
     Waiter input_waiter_;
     Timer input_timer_;

@@ -19,19 +19,33 @@ namespace net::uring {
 namespace {
 
 // What a completion belongs to: the low bits of user_data; the rest is the pointer (all are 64-byte aligned or 16).
-enum Tag : std::uint64_t { receive = 0, send = 1, connecting = 2, closing = 3, accept = 4, wake_up = 5, ignored = 6 };
+enum Tag : std::uint64_t {
+    receive = 0,
+    send = 1,
+    connecting = 2,
+    closing = 3,
+    accept = 4,
+    wake_up = 5,
+    ignored = 6,
+    bulk = 7
+};
 constexpr std::uint64_t tag_mask = 7;
 
 constexpr unsigned submission_entries = 4096;
 constexpr unsigned completion_entries = 16384;
-constexpr unsigned ring_buffers = 4096;  // the provided-buffer ring's size; a power of two
-constexpr unsigned first_offered = 64;   // buffers offered at the start; doubled whenever they run out
-constexpr Instant accept_pause = 100;    // ms without accepting after running out of descriptors
+constexpr unsigned ring_buffers = 4096;            // the provided-buffer ring's size; a power of two
+constexpr unsigned first_offered = 64;             // buffers offered at the start; doubled whenever they run out
+constexpr std::uint32_t most_unasked = 64 * 1024;  // bytes of one multishot receive, then it is armed anew
+constexpr std::size_t direct_from = 16 * 1024;     // bytes of a send that is tried without the ring
+constexpr int most_direct_reads = 32;              // of bulk, in one turn
+constexpr Instant accept_pause = 100;              // ms without accepting after running out of descriptors
 
 // Socket::flags
 constexpr std::uint8_t receive_armed = 1;
 constexpr std::uint8_t receive_cancelling = 2;
 constexpr std::uint8_t starved = 4;
+constexpr std::uint8_t sends_rest = 16;      // what a direct send has left over goes through the ring
+constexpr std::uint8_t receive_is_bulk = 8;  // the one in flight; its block is Socket::index
 
 class UringLoop;
 struct AcceptOperation;
@@ -79,6 +93,7 @@ class UringLoop final : public Loop {
   protected:
     void start_receive(Socket& socket) override;
     void stop_receive(Socket& socket) override;
+    void read_at_once(Socket& socket) override;
     void start_send(Socket& socket) override;
     void shutdown_write(Socket& socket) override;
     void close(Socket& socket) override;
@@ -95,6 +110,11 @@ class UringLoop final : public Loop {
     void complete_accept(AcceptOperation* operation, int result, bool more);
     void arm_wake_up();
     void arm_receive(Socket& socket);
+    void arm_ring_receive(Socket& socket);
+    void arm_bulk_receive(Socket& socket);
+    void complete_bulk_receive(Socket& socket, int result);
+    void cancel(Socket& socket, Tag tag);
+    bool send_at_once(Socket& socket);
     void offer_buffers();
     void landed(Socket& socket) {
         if (--socket.in_flight == 0 && socket.is_closing) release(socket);
@@ -106,7 +126,9 @@ class UringLoop final : public Loop {
     io_uring_buf_ring* buffer_ring_ = nullptr;
     unsigned offered_ = 0;  // buffers the kernel has
     unsigned want_offered_ = first_offered;
-    std::vector<Socket*> starved_;  // receiving stopped for want of a buffer
+    int direct_reads_ = most_direct_reads;  // left of this turn
+    bool receive_is_capped_ = true;         // until the kernel says that it cannot
+    std::vector<Socket*> starved_;          // receiving stopped for want of a buffer
     int event_descriptor_ = -1;
     std::uint64_t event_value_ = 0;
     mutable std::int64_t wall_now_ = 0;
@@ -192,6 +214,7 @@ void UringLoop::turn(bool wait) {
     }
     now_ = posix::monotonic_now();
     wall_now_ = 0;
+    direct_reads_ = most_direct_reads;
     unsigned head;
     unsigned seen = 0;
     io_uring_cqe* completion;
@@ -227,6 +250,8 @@ void UringLoop::complete(const io_uring_cqe& completion) {
         case wake_up:
             arm_wake_up();
             return run_posted();
+        case bulk:
+            return complete_bulk_receive(*socket, result);
         case ignored:
             return;
     }
@@ -253,9 +278,73 @@ void UringLoop::offer_buffers() {
     }
 }
 
+// Of many megabytes: one receive at a time, into the block that was used last. The ring of buffers goes round through
+// all of them, which for this would be a tour of main memory.
+void UringLoop::arm_bulk_receive(Socket& socket) {
+    Block* block = buffers_.large();
+    if (block == nullptr) return arm_ring_receive(socket);
+    socket.index = block->id;
+    io_uring_sqe* sqe = free_entry();
+    io_uring_prep_recv(sqe, socket.descriptor, block->data(), block->capacity, 0);
+    sqe->user_data = tagged(&socket, bulk);
+    ++socket.in_flight;
+    socket.flags |= receive_armed | receive_is_bulk;
+}
+
+// Bulk goes past the ring where it can: what is read now and sent now is still in the cache, while between two turns
+// the other connections' bytes would push it out. Bounded, so that the others have their turn.
+void UringLoop::read_at_once(Socket& socket) {
+    if (socket.flags & (receive_armed | starved) || direct_reads_ == 0) return;
+    Block* block = buffers_.large();
+    if (block == nullptr) return;
+    --direct_reads_;
+    ssize_t size = ::recv(socket.descriptor, block->data(), block->capacity, MSG_DONTWAIT);
+    Slice slice(block, block->data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    // An end or an error is told by the operation that follows.
+    if (size > 0) socket.received(std::move(slice));
+}
+
+bool UringLoop::send_at_once(Socket& socket) {
+    Pieces& pieces = socket.output().pieces;
+    std::size_t total = 0;
+    for (const Slice& piece : pieces) total += piece.size();
+    if (total < direct_from || socket.flags & sends_rest) return false;
+    ssize_t size = ::sendmsg(socket.descriptor, socket.output().vector_message(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size <= 0) return false;
+    socket.flags |= sends_rest;  // sent_bytes() comes back for it
+    socket.sent_bytes(static_cast<std::size_t>(size));
+    socket.flags &= static_cast<std::uint8_t>(~sends_rest);
+    return true;
+}
+
+void UringLoop::complete_bulk_receive(Socket& socket, int result) {
+    socket.flags &= static_cast<std::uint8_t>(~(receive_armed | receive_is_bulk | receive_cancelling));
+    Block* block = buffers_.by_id(static_cast<std::uint16_t>(socket.index));
+    Slice slice(block, block->data(), result > 0 ? static_cast<std::size_t>(result) : 0);
+    if (result > 0) {
+        socket.wants_input = false;  // until somebody asks again
+        socket.received(std::move(slice));
+    } else if (result == -ECANCELED) {
+        if (!socket.is_closing && socket.wants_input) arm_receive(socket);
+    } else if (result == 0) {
+        socket.receive_ended(IoStatus::ended);
+    } else {
+        socket.receive_ended(status_of_errno(-result));
+    }
+    landed(socket);
+}
+
 void UringLoop::arm_receive(Socket& socket) {
+    if (socket.expects_bulk()) return arm_bulk_receive(socket);
+    arm_ring_receive(socket);
+}
+
+void UringLoop::arm_ring_receive(Socket& socket) {
     io_uring_sqe* sqe = free_entry();
     io_uring_prep_recv_multishot(sqe, socket.descriptor, nullptr, 0, 0);
+    // From Linux 6.17 on a receive can be told to end after so many bytes. Else one wake-up may deliver a megabyte,
+    // which has left the cache before anybody looks at it. (liburing 2.3 has no name for the field.)
+    if (receive_is_capped_) sqe->splice_fd_in = static_cast<std::int32_t>(most_unasked);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
     sqe->user_data = tagged(&socket, receive);
@@ -270,10 +359,15 @@ void UringLoop::start_receive(Socket& socket) {
 
 void UringLoop::stop_receive(Socket& socket) {
     if (!(socket.flags & receive_armed) || socket.flags & receive_cancelling) return;
-    io_uring_sqe* sqe = free_entry();
-    io_uring_prep_cancel64(sqe, tagged(&socket, receive), 0);
-    sqe->user_data = ignored;
+    cancel(socket, socket.flags & receive_is_bulk ? bulk : receive);
     socket.flags |= receive_cancelling;
+}
+
+// By its user_data: by descriptor the kernel would search all operations in flight.
+void UringLoop::cancel(Socket& socket, Tag tag) {
+    io_uring_sqe* sqe = free_entry();
+    io_uring_prep_cancel64(sqe, tagged(&socket, tag), 0);
+    sqe->user_data = ignored;
 }
 
 void UringLoop::complete_receive(Socket& socket, int result, unsigned completion_flags) {
@@ -289,6 +383,8 @@ void UringLoop::complete_receive(Socket& socket, int result, unsigned completion
         socket.received(std::move(slice));
         // Everything after this line may run with the socket closing.
         if (!more && socket.wants_input && !socket.is_closing && !(socket.flags & receive_armed)) arm_receive(socket);
+    } else if (result == -EINVAL && std::exchange(receive_is_capped_, false)) {
+        if (!socket.is_closing && socket.wants_input) arm_receive(socket);
     } else if (result == -ENOBUFS) {
         // One greedy sender is just held up for a turn; many at once need more buffers.
         if (starved_.size() * 8 > want_offered_) want_offered_ = std::min(want_offered_ * 2, ring_buffers);
@@ -309,6 +405,7 @@ void UringLoop::complete_receive(Socket& socket, int result, unsigned completion
 // ---- sending
 
 void UringLoop::start_send(Socket& socket) {
+    if (send_at_once(socket)) return;
     Socket::Output& out = socket.output();
     io_uring_sqe* sqe = free_entry();
     constexpr int flags = MSG_NOSIGNAL | MSG_WAITALL;
@@ -328,13 +425,10 @@ void UringLoop::shutdown_write(Socket& socket) {
 
 void UringLoop::close(Socket& socket) {
     if (socket.flags & starved) std::erase(starved_, &socket);
-    if (socket.in_flight > 0) {
-        // The kernel's operations keep the file open: end them, so that the other side sees the close.
-        io_uring_sqe* cancel = free_entry();
-        io_uring_prep_cancel(cancel, nullptr, IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD);
-        cancel->fd = socket.descriptor;
-        cancel->user_data = ignored;
-    }
+    // The kernel's operations keep the file open: end them, so that the other side sees the close.
+    stop_receive(socket);
+    bool is_receiving = socket.flags & receive_armed;
+    if (socket.in_flight > (is_receiving ? 1 : 0)) cancel(socket, socket.is_sending() ? send : connecting);
     io_uring_sqe* sqe = free_entry();
     io_uring_prep_close(sqe, socket.descriptor);
     sqe->user_data = tagged(&socket, closing);
