@@ -34,6 +34,10 @@ base::Task<void> reload(Transaction& transaction) {
             page(transaction, result.is_loaded ? 200 : 422, plain, result.report);
             co_return;
         }
+        if (transaction.core.is_draining()) {
+            page(transaction, 503, plain, "Shutting down: not reloaded.\n");
+            co_return;
+        }
         co_await net::sleep_until(loop, loop.now() + reload_check);
     }
     page(transaction, 202, plain, "The reload is still under way.\n");

@@ -293,7 +293,10 @@ void Program::control() {
         // A changed file is looked at once it has been quiet for a moment: editors write in several steps.
         Events::Happened happened = events_.wait(reload_pending ? 50ms : 1000ms);
         if (server_->has_retired()) give_way([&] { server_->tidy(); });
-        if (happened.signal == SIGTERM || happened.signal == SIGINT) return;
+        if (happened.signal == SIGTERM || happened.signal == SIGINT) {
+            if (successor_) kill(successor_->process, SIGTERM);  // the end is meant for both
+            return;
+        }
         if (happened.signal == SIGUSR1) writer_.reopen();
         if (happened.signal == SIGUSR2) begin_upgrade();
         if (happened.signal == SIGHUP || happened.woken) reload();

@@ -28,8 +28,12 @@ class Assembler {
     // By reference, or copied if it is small.
     void add(net::Slice piece);
 
-    // No more pieces should be added; one copy() still fits.
-    [[nodiscard]] bool is_full() const { return pieces_.size() + 3 >= net::Pieces::most || bytes_ >= enough_bytes; }
+    // What may be added between two looks at is_full(), at the worst: a draft that ran out, the draft before a piece,
+    // the piece, the draft behind it, and the trailers' own.
+    static constexpr std::size_t most_added = 5;
+    [[nodiscard]] bool is_full() const {
+        return pieces_.size() + most_added > net::Pieces::most || bytes_ >= enough_bytes;
+    }
     [[nodiscard]] bool empty() const { return bytes_ == 0; }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
     // Everything, in order, to be taken by a send. Then it may be filled anew.

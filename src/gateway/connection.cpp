@@ -193,13 +193,13 @@ Connection::Serving Connection::serve_requests() {
                 keep_open_ = false;
             }
         }
-        bool is_whole = co_await answer(transaction);
+        bool was_sent = co_await answer(transaction);
         finish(transaction);
         // A client that has said `close` and sent its whole request says no more: nothing can hurt its answer.
         bool may_say_more =
             transaction.request.keep_alive || !transaction.request_body.is_done() || socket_->has_input();
         owned.reset();
-        if (is_whole && !keep_open_ && may_say_more) co_await linger();
+        if (was_sent && !keep_open_ && may_say_more) co_await linger();
         // A client that sends without end has no more right to the core than the others.
         if (++in_a_row % core_.settings.limits.pipeline_depth == 0)
             co_await net::sleep_until(core_.loop, core_.loop.now() + 1);
@@ -258,6 +258,13 @@ bool Connection::can_be_kept(const Transaction& transaction) const {
 
 Task<bool> Connection::answer(Transaction& transaction) {
     net::Socket& client = *socket_;
+    if (client.is_sending()) {
+        // An interim answer (100, 103) ran out of time: the kernel still holds it, and nothing can follow.
+        keep_open_ = false;
+        core_.metrics.add(Counter::client_aborts);
+        finish_attempt(transaction, upstream::Outcome::cancelled);
+        co_return false;
+    }
     const Limits& limits = core_.settings.limits;
     bool keep = can_be_kept(transaction);
     ClientFraming framing = framing_for(transaction);
@@ -322,7 +329,8 @@ Task<bool> Connection::answer(Transaction& transaction) {
     } else {
         transaction.response_body_bytes = has_text ? transaction.response_text.size() : 0;
     }
-    if (end.kind != RelayEnd::Kind::done) co_return false;
+    // A cut answer too must reach the client as far as it goes.
+    if (end.kind != RelayEnd::Kind::done) co_return end.kind != RelayEnd::Kind::sink_lost;
     if (!co_await finish_request_body(transaction)) keep_open_ = false;
     co_return true;
 }

@@ -60,7 +60,7 @@ class Connection : public ConnectionLink, public base::SlabAllocated<Connection>
     // Steps of one request. The head is complete, or the connection is to be closed after whatever is answered.
     void begin_transaction(Transaction& transaction, const HeadReader& reader);
     [[nodiscard]] bool can_be_kept(const Transaction& transaction) const;
-    // Whether the client's kernel has all of it.
+    // Whether the client's kernel has all that there is of it.
     base::Task<bool> answer(Transaction& transaction);
     base::Task<bool> finish_request_body(Transaction& transaction);
     base::Task<void> linger();

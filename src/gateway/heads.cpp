@@ -23,6 +23,15 @@ constexpr std::uint64_t always_hop_by_hop =
     http::bit(Known::te) | http::bit(Known::trailer) | http::bit(Known::transfer_encoding) | http::bit(Known::upgrade) |
     http::bit(Known::http2_settings) | http::bit(Known::proxy) | http::bit(Known::content_length);
 
+// X_Real_IP and the like: upstreams that turn names into variables (CGI, WSGI, PHP) cannot tell it from ours.
+bool is_disguised(std::string_view name) {
+    constexpr std::size_t longest = 32;
+    if (name.size() > longest || name.find('_') == name.npos) return false;
+    char plain[longest];
+    for (std::size_t i = 0; i < name.size(); ++i) plain[i] = name[i] == '_' ? '-' : name[i];
+    return http::bit(http::recognise({plain, name.size()})) & replaced_in_requests;
+}
+
 // Numbers as text, on the stack.
 class Digits {
   public:
@@ -127,6 +136,7 @@ base::Result<void> add_upstream_head(Transaction& transaction, std::string_view 
     bool has_nominated = request.connection.nominated_count > 0;
     for (const http::Header& header : request.headers) {
         if (http::bit(header.known) & (replaced_in_requests | always_hop_by_hop)) continue;
+        if (header.known == Known::none && is_disguised(header.name)) continue;
         if (has_nominated && http::is_hop_by_hop(header, request.connection)) continue;
         writer.header(header);
     }

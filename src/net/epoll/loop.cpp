@@ -235,6 +235,8 @@ Socket* EpollLoop::add(int descriptor, const SocketAddress& remote) {
 
 void EpollLoop::close(Socket& socket) {
     if (socket.flags & in_ready_list) std::erase(ready_, &socket);
+    // While a successor is being forked, the child holds the file too: closing our number would not end the events.
+    ::epoll_ctl(descriptor_, EPOLL_CTL_DEL, socket.descriptor, nullptr);
     posix::close(socket.descriptor);
     closed_.push_back(&socket);
 }

@@ -44,7 +44,8 @@ constexpr Instant accept_pause = 100;              // ms without accepting after
 constexpr std::uint8_t receive_armed = 1;
 constexpr std::uint8_t receive_cancelling = 2;
 constexpr std::uint8_t starved = 4;
-constexpr std::uint8_t sends_rest = 16;      // what a direct send has left over goes through the ring
+constexpr std::uint8_t sends_rest = 16;  // what a direct send has left over goes through the ring
+constexpr std::uint8_t receive_has_cap = 32;
 constexpr std::uint8_t receive_is_bulk = 8;  // the one in flight; its block is Socket::index
 
 class UringLoop;
@@ -344,7 +345,10 @@ void UringLoop::arm_ring_receive(Socket& socket) {
     io_uring_prep_recv_multishot(sqe, socket.descriptor, nullptr, 0, 0);
     // From Linux 6.17 on a receive can be told to end after so many bytes. Else one wake-up may deliver a megabyte,
     // which has left the cache before anybody looks at it. (liburing 2.3 has no name for the field.)
-    if (receive_is_capped_) sqe->splice_fd_in = static_cast<std::int32_t>(most_unasked);
+    if (receive_is_capped_) {
+        sqe->splice_fd_in = static_cast<std::int32_t>(most_unasked);
+        socket.flags |= receive_has_cap;
+    }
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
     sqe->user_data = tagged(&socket, receive);
@@ -372,7 +376,8 @@ void UringLoop::cancel(Socket& socket, Tag tag) {
 
 void UringLoop::complete_receive(Socket& socket, int result, unsigned completion_flags) {
     bool more = completion_flags & IORING_CQE_F_MORE;
-    if (!more) socket.flags &= static_cast<std::uint8_t>(~(receive_armed | receive_cancelling));
+    bool had_cap = socket.flags & receive_has_cap;
+    if (!more) socket.flags &= static_cast<std::uint8_t>(~(receive_armed | receive_cancelling | receive_has_cap));
     Slice slice;
     if (completion_flags & IORING_CQE_F_BUFFER) {
         --offered_;
@@ -383,7 +388,8 @@ void UringLoop::complete_receive(Socket& socket, int result, unsigned completion
         socket.received(std::move(slice));
         // Everything after this line may run with the socket closing.
         if (!more && socket.wants_input && !socket.is_closing && !(socket.flags & receive_armed)) arm_receive(socket);
-    } else if (result == -EINVAL && std::exchange(receive_is_capped_, false)) {
+    } else if (result == -EINVAL && had_cap) {
+        receive_is_capped_ = false;  // an older kernel; others may have been armed with the cap before it said so
         if (!socket.is_closing && socket.wants_input) arm_receive(socket);
     } else if (result == -ENOBUFS) {
         // One greedy sender is just held up for a turn; many at once need more buffers.
