@@ -37,7 +37,7 @@ using gateway::AdminPages;
 using observe::Level;
 using observe::log;
 
-constexpr int low_priority = 5;                  // nice
+constexpr int low_priority = 15;                 // nice
 constexpr std::uint64_t spare_descriptors = 64;  // files, loops, resolver: what is not a connection
 
 std::string text_of(const schema::Problems& problems, const std::vector<std::string>& files) {
@@ -245,7 +245,8 @@ bool Program::load(std::string& report) {
     }
     facts.bytes = (*snapshot)->memory_bytes();
     server_->publish(std::move(*snapshot));
-    malloc_trim(0);  // what the document took goes back to the system
+    // What the first document took goes back to the system. Not later: it would stall the cores for milliseconds.
+    if (version_ == 1) malloc_trim(0);
     document_bytes_ = std::move(bytes);
     std::lock_guard guard(lock_);
     facts_ = facts;
