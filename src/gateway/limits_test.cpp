@@ -121,6 +121,23 @@ TEST_F(LimitsTest, AClientThatTakesNothingIsClosedAfterTheSendTimeout) {
     EXPECT_LT(world().loop.statistics().queued, 1'000'000u);
 }
 
+// Nothing can be sent behind an interim answer that is stuck: not even the error.
+TEST_F(LimitsTest, AClientThatTakesNoInterimAnswerIsClosedAfterTheSendTimeout) {
+    start();
+    respond = [](Peer& peer, const WireMessage&) {
+        for (int i = 0; i < 12; ++i)
+            peer.send("HTTP/1.1 103 Early Hints\r\nLink: " + std::string(60'000, 'l') + "\r\n\r\n");
+    };
+    Client client(world());
+    client.request(get);
+    client.peer().stop_reading();
+    ASSERT_TRUE(await_requests(1));
+    world().loop.run_for(seconds(58));
+    EXPECT_EQ(world().process.connections(), 1u);
+    world().loop.run_for(seconds(8));
+    EXPECT_EQ(world().process.connections(), 0u);
+}
+
 TEST_F(LimitsTest, MemoryIsBoundedWhileAClientTakesNothing) {
     start();
     respond = [](Peer& peer, const WireMessage&) {
