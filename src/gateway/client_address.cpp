@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "http/characters.h"
+
 namespace gateway {
 
 namespace {
@@ -10,12 +12,6 @@ bool is_trusted(const net::IpAddress& address, const Settings& settings) {
     for (const net::Cidr& block : settings.trusted_ips)
         if (block.contains(address)) return true;
     return false;
-}
-
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
 }
 
 // "1.2.3.4", "1.2.3.4:80", "[::1]:80", "::1".
@@ -40,7 +36,7 @@ net::SocketAddress real_address(const Transaction& transaction, const net::Socke
     transaction.request.headers.all(settings.real_ip_header, [&](std::string_view value) { list = value; });
     while (!list.empty()) {
         std::size_t comma = list.rfind(',');
-        std::string_view last = trimmed(comma == list.npos ? list : list.substr(comma + 1));
+        std::string_view last = http::trim(comma == list.npos ? list : list.substr(comma + 1));
         net::SocketAddress address;
         if (!parse_address(last, address)) break;
         found = address;

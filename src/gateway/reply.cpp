@@ -27,24 +27,11 @@ constexpr std::string_view content_type(BodyType type) {
     return {};
 }
 
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
-
-bool equal_caseless(std::string_view a, std::string_view b) {
-    if (a.size() != b.size()) return false;
-    for (std::size_t i = 0; i < a.size(); ++i)
-        if ((a[i] | 0x20) != (b[i] | 0x20)) return false;
-    return true;
-}
-
 BodyType type_of(std::string_view media) {
-    media = trimmed(media.substr(0, media.find(';')));
-    if (equal_caseless(media, "text/html")) return BodyType::html;
-    if (equal_caseless(media, "application/xml")) return BodyType::xml;
-    if (media.size() >= 5 && equal_caseless(media.substr(0, 5), "text/")) return BodyType::plain;
+    media = http::trim(media.substr(0, media.find(';')));
+    if (http::equals_ignore_case(media, "text/html")) return BodyType::html;
+    if (http::equals_ignore_case(media, "application/xml")) return BodyType::xml;
+    if (media.size() >= 5 && http::equals_ignore_case(media.substr(0, 5), "text/")) return BodyType::plain;
     return BodyType::json;
 }
 
@@ -52,7 +39,7 @@ BodyType type_of(std::string_view media) {
 int quality(std::string_view parameters) {
     while (!parameters.empty()) {
         std::size_t end = parameters.find(';');
-        std::string_view one = trimmed(parameters.substr(0, end));
+        std::string_view one = http::trim(parameters.substr(0, end));
         parameters = end == parameters.npos ? std::string_view() : parameters.substr(end + 1);
         if (one.size() < 3 || (one[0] | 0x20) != 'q' || one[1] != '=') continue;
         int value = one[2] == '1' ? 1000 : 0;
@@ -72,7 +59,7 @@ BodyType accepted(std::string_view accept) {
     BodyType type = BodyType::json;
     while (!accept.empty()) {
         std::size_t end = accept.find(',');
-        std::string_view one = trimmed(accept.substr(0, end));
+        std::string_view one = http::trim(accept.substr(0, end));
         accept = end == accept.npos ? std::string_view() : accept.substr(end + 1);
         if (one.empty()) continue;
         std::size_t parameters = one.find(';');

@@ -1,9 +1,8 @@
 #include "gateway/serve.h"
 
-#include <algorithm>
-
 #include "gateway/forward.h"
 #include "gateway/reply.h"
+#include "http/characters.h"
 #include "http/path.h"
 #include "observe/log.h"
 #include "upstream/retry.h"
@@ -41,12 +40,6 @@ bool is_acceptable(Transaction& transaction) {
     reply_error(transaction, refused, {}, ErrorKind::server);
     transaction.is_last = refused != 417;  // Kong closes too; behind a CONNECT may come what is no HTTP
     return false;
-}
-
-bool is_websocket(std::string_view protocol) {
-    constexpr std::string_view websocket = "websocket";
-    return std::equal(protocol.begin(), protocol.end(), websocket.begin(), websocket.end(),
-                      [](char a, char b) { return (a | 0x20) == b; });
 }
 
 const ServedRoute* find_route(Transaction& transaction) {
@@ -130,7 +123,8 @@ Task<Result<void>> forward_with_retries(Transaction& transaction) {
 
 Task<void> serve(Transaction& transaction) {
     // kong.md 3.1: every other protocol ends at this hop, and the request is an ordinary one.
-    transaction.request.upgrade = transaction.request.upgrade && is_websocket(transaction.request.upgrade_protocol);
+    transaction.request.upgrade =
+        transaction.request.upgrade && http::equals_ignore_case(transaction.request.upgrade_protocol, "websocket");
     if (!is_acceptable(transaction)) co_return;
     transaction.route = find_route(transaction);
     if (transaction.route == nullptr) {
