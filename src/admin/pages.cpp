@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "gateway/reply.h"
 #include "net/loop.h"
 #include "observe/metrics.h"
+#include "plugin/reply.h"
 
 namespace admin {
 
@@ -19,7 +19,7 @@ constexpr net::Instant reload_check = 5;       // ms between two looks at a relo
 constexpr net::Instant reload_wait = 120'000;  // ms until the answer comes without its result
 
 void page(Transaction& transaction, int status, std::string_view type, std::string_view text) {
-    gateway::reply_text(transaction, status, type, transaction.arena.copy(text));
+    plugin::reply_text(transaction, status, type, transaction.arena.copy(text));
     transaction.response.headers.add("Cache-Control", "no-store");
 }
 
@@ -55,12 +55,12 @@ base::Task<void> serve(Transaction& transaction) {
             co_await reload(transaction);
             co_return;
         }
-        gateway::reply_error(transaction, 405, {}, gateway::ErrorKind::gateway);
+        plugin::reply_error(transaction, 405, {}, plugin::ErrorKind::gateway);
         transaction.response.headers.add(http::Known::allow, "POST");
     } else if (path != "/status" && path != "/metrics" && path != "/ready" && path != "/status/ready") {
-        gateway::reply_error(transaction, 404, "Not found", gateway::ErrorKind::gateway);
+        plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
     } else if (!is_read) {
-        gateway::reply_error(transaction, 405, {}, gateway::ErrorKind::gateway);
+        plugin::reply_error(transaction, 405, {}, plugin::ErrorKind::gateway);
         transaction.response.headers.add(http::Known::allow, "GET, HEAD");
     } else if (path == "/status") {
         page(transaction, 200, json, pages.status());

@@ -26,7 +26,7 @@
 #include "observe/access_log.h"
 #include "observe/log.h"
 #include "observe/writer.h"
-#include "plugin/registry.h"
+#include "plugin/type.h"
 
 namespace command {
 
@@ -136,6 +136,7 @@ int Program::run() {
         };
     };
     server_ = std::make_unique<gateway::Server>(settings_, &admin::serve, log_to(access_sink_), log_to(admin_sink_));
+    server_->process().resolver = resolver_.get();
     std::string report;
     bool is_loaded = load(report);
     std::fputs(report.c_str(), stderr);
@@ -238,7 +239,9 @@ bool Program::load(std::string& report) {
     if (!result.ok()) return false;
     Facts facts{++version_, result.document.routes.size(), result.document.services.size(),
                 result.document.upstreams.size(), std::chrono::system_clock::now().time_since_epoch() / 1ms};
-    auto snapshot = gateway::Snapshot::compile(std::move(result.document), *live_, version_);
+    auto snapshot = gateway::Snapshot::compile(
+        std::move(result.document), *live_,
+        {version_, server_->process().shared, resolver_.get(), static_cast<unsigned>(server_->metrics().cores())});
     if (!snapshot) {
         report += "cardea: " + snapshot.error().detail + "\n";
         return false;
@@ -434,8 +437,10 @@ kong::LoadOptions load_options(const gateway::Settings& settings) {
         return std::any_of(settings.plugins.begin(), settings.plugins.end(),
                            [&](const std::string& word) { return word == "bundled" || word == name; });
     };
-    for (const std::string& name : plugin::served_names())
-        if (is_wanted(name)) options.served.plugins.push_back({name, nullptr});
+    for (const plugin::Type& type : plugin::types())
+        if (is_wanted(type.name))
+            options.served.plugins.push_back({type.name, type.config, type.aliases, type.is_for_consumers});
+    options.served.ordering = true;
     options.random = [] {
         std::random_device device;
         return static_cast<std::uint64_t>(device()) << 32 | device();

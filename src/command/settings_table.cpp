@@ -247,7 +247,8 @@ std::vector<Setting> make_table() {
     add("keepalive_requests", "number", "10000",
         "Requests of one client connection, 0: no limit. The last answer closes it.",
         [](Target& t, View v) { return set_number(v, {0, 1ull << 40}, t.settings.limits.keepalive_requests); });
-    add("pipeline_depth", "number", "32", "Pipelined requests of a client answered in a row; then other clients have their turn.",
+    add("pipeline_depth", "number", "32",
+        "Pipelined requests of a client answered in a row; then other clients have their turn.",
         [](Target& t, View v) { return set_number(v, {1, 1024}, t.settings.limits.pipeline_depth); });
     add("max_connections", "number", "0",
         "Client connections in all, 0: what descriptor_limit allows. Beyond: 503 and closed.",
@@ -283,16 +284,16 @@ std::vector<Setting> make_table() {
     add("error_default_type", "media type", "text/plain",
         "Form of errors for clients that accept nothing in particular.", [](Target& t, View v) {
             return set_choice(v, {"application/json", "application/xml", "text/html", "text/plain"},
-                              t.settings.error_default_type);
+                              t.settings.answers.default_type);
         });
     add("error_template_html", "path", "", "Replaces the HTML error page; two `%s`: message, request id.",
-        [](Target& t, View v) { return set_template(t, v, t.settings.error_templates.html); });
+        [](Target& t, View v) { return set_template(t, v, t.settings.answers.templates.html); });
     add("error_template_json", "path", "", "The same for JSON.",
-        [](Target& t, View v) { return set_template(t, v, t.settings.error_templates.json); });
+        [](Target& t, View v) { return set_template(t, v, t.settings.answers.templates.json); });
     add("error_template_xml", "path", "", "The same for XML.",
-        [](Target& t, View v) { return set_template(t, v, t.settings.error_templates.xml); });
+        [](Target& t, View v) { return set_template(t, v, t.settings.answers.templates.xml); });
     add("error_template_plain", "path", "", "The same for plain text.",
-        [](Target& t, View v) { return set_template(t, v, t.settings.error_templates.plain); });
+        [](Target& t, View v) { return set_template(t, v, t.settings.answers.templates.plain); });
 
     group = "Upstream connections";
     add("upstream_keepalive_pool_size", "number", "512", "Idle connections a core keeps to one target, 0: none.",

@@ -115,7 +115,7 @@ TEST(Settings, EveryDefaultIsWhatTheStructSays) {
     EXPECT_EQ(a.request_id_upstream, b.request_id_upstream);
     EXPECT_EQ(a.allow_debug_header, b.allow_debug_header);
     EXPECT_EQ(a.product_token, b.product_token);
-    EXPECT_EQ(a.error_default_type, b.error_default_type);
+    EXPECT_EQ(a.answers.default_type, b.answers.default_type);
     EXPECT_EQ(a.port_maps, b.port_maps);
     EXPECT_EQ(a.upstream_keepalive.idle, b.upstream_keepalive.idle);
     EXPECT_EQ(a.upstream_keepalive.requests, b.upstream_keepalive.requests);
@@ -368,7 +368,7 @@ TEST(Settings, ErrorTemplates) {
     given.files["/bad.html"] = "%s %s %s";
     auto loaded = given.set("error_template_html=/t.html").load();
     ASSERT_TRUE(loaded.ok());
-    EXPECT_EQ(loaded.settings.error_templates.html, "<p>%s</p><i>%s</i>");
+    EXPECT_EQ(loaded.settings.answers.templates.html, "<p>%s</p><i>%s</i>");
     EXPECT_TRUE(contains(given.set("error_template_json=/bad.html").report(), "has 3 places %s"));
     EXPECT_TRUE(contains(Given().set("error_template_xml=/none").report(), "cannot read /none"));
 }

@@ -36,7 +36,7 @@ void write_line(const Transaction& transaction, observe::AccessLog& log) {
     record.server_ip = server;
     record.server_port = transaction.client.local.port;
     record.status = static_cast<std::uint16_t>(transaction.response.status);
-    record.request_bytes = transaction.head_size + transaction.request_body_bytes;
+    record.request_bytes = transaction.request_head_bytes + transaction.request_body_bytes;
     record.response_bytes = transaction.response_body_bytes;
     record.body_bytes = transaction.response_body_bytes;
     record.request_time = span(timings.started, timings.finished);
@@ -45,7 +45,7 @@ void write_line(const Transaction& transaction, observe::AccessLog& log) {
     record.header_time = span(timings.upstream_began, timings.response_head);
     record.upstream_time = transaction.tries > 0 ? span(timings.upstream_began, timings.finished) : milliseconds(-1);
     record.upstream_address = upstream;
-    record.upstream_status = transaction.is_from_upstream ? record.status : 0;
+    record.upstream_status = transaction.upstream_status;
     record.tries = transaction.tries;
     if (transaction.route != nullptr) record.route = transaction.route->name;
     if (transaction.service != nullptr) record.service = transaction.service->name;
@@ -68,7 +68,8 @@ void record(const Transaction& transaction) {
     observe::CoreMetrics& metrics = transaction.core.metrics;
     const plugin::Timings& timings = transaction.timings;
     metrics.add(observe::responses(static_cast<unsigned>(transaction.response.status)));
-    metrics.add(observe::Counter::client_bytes_received, transaction.head_size + transaction.request_body_bytes);
+    metrics.add(observe::Counter::client_bytes_received,
+                transaction.request_head_bytes + transaction.request_body_bytes);
     metrics.add(observe::Counter::client_bytes_sent, transaction.response_body_bytes);
     metrics.record(observe::Histogram::request_time, span(timings.started, timings.finished));
     if (timings.response_head != net::never)

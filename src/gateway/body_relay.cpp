@@ -10,6 +10,7 @@ void BodyRelay::start(http::BodyFraming in, std::uint64_t length, const http1::L
     out_ = out;
     trailers_ = trailers;
     ended_ = in == http::BodyFraming::none;
+    capture_ = nullptr;
 }
 
 bool BodyRelay::feed(net::Slice& input, Assembler& out) {
@@ -32,7 +33,20 @@ bool BodyRelay::end_of_input(Assembler& out) {
     return true;
 }
 
+namespace {
+void keep(std::string_view content, plugin::BodyCapture& capture) {
+    if (capture.is_cut) return;
+    if (capture.bytes.size() + content.size() <= capture.most) {
+        capture.bytes += content;
+        return;
+    }
+    capture.is_cut = true;
+    capture.bytes = {};
+}
+}  // namespace
+
 void BodyRelay::add_content(net::Slice content, Assembler& out) {
+    if (capture_ != nullptr) keep(content.text(), *capture_);
     if (out_ != http::BodyFraming::chunked) return out.add(std::move(content));
     char prefix[http1::chunk_prefix_capacity];
     out.copy(http1::write_chunk_prefix(content.size(), prefix));

@@ -10,6 +10,7 @@
 #include "http/http1/body.h"
 #include "http/http1/write.h"
 #include "net/socket.h"
+#include "plugin/exchange.h"
 
 namespace gateway {
 
@@ -26,6 +27,9 @@ class BodyRelay {
     // The sender closed: true if that ends the body (RFC 9112 6.3: only where nothing else does).
     [[nodiscard]] bool end_of_input(Assembler& out);
 
+    // Content also goes into `capture` from now on; nullptr: no more. It outlives the relay or is taken away.
+    void capture_into(plugin::BodyCapture* capture) { capture_ = capture; }
+
     [[nodiscard]] bool is_done() const { return decoder_.state() == http1::BodyDecoder::State::done; }
     [[nodiscard]] http1::Fault fault() const { return decoder_.fault(); }
     [[nodiscard]] std::uint64_t received() const { return decoder_.received(); }
@@ -39,6 +43,7 @@ class BodyRelay {
     http::BodyFraming out_ = http::BodyFraming::none;
     TrailerChoice trailers_ = TrailerChoice::drop;
     bool ended_ = false;
+    plugin::BodyCapture* capture_ = nullptr;
 };
 
 // How moving a body ended.

@@ -72,14 +72,26 @@ Counter counter_of(http1::Fault fault) {
 // How the response's body reaches this client (RFC 9112 6.3).
 ClientFraming framing_for(const Transaction& transaction) {
     const http::ResponseHead& response = transaction.response;
-    bool is_head = transaction.request.method == http::Method::head;
+    bool is_head = transaction.client_method == http::Method::head;
     ClientFraming out;
-    if (!transaction.is_from_upstream) {
+    if (transaction.is_body_in_hand()) {
         out.length = transaction.response_text.size();
         out.framing =
             is_head || http::is_bodiless(response.status) ? http::BodyFraming::none : http::BodyFraming::length;
         if (http::is_bodiless(response.status)) out.length.reset();
         return out;
+    }
+    // A plugin asked the upstream with another method than the client us.
+    if (transaction.request.method != transaction.client_method) {
+        if (is_head) {
+            if (response.framing == http::BodyFraming::length) out.length = response.content_length;
+            return out;
+        }
+        if (transaction.request.method == http::Method::head && !http::is_bodiless(response.status)) {
+            out.framing = http::BodyFraming::length;
+            out.length = 0;
+            return out;
+        }
     }
     switch (response.framing) {
         case http::BodyFraming::none:
@@ -189,7 +201,8 @@ Connection::Serving Connection::serve_requests() {
             } catch (const std::exception& error) {
                 // Foreign code only (allocation, libraries): ours returns errors.
                 observe::log(observe::Level::crit, "gateway", error.what(), {{"request_id", transaction.id()}});
-                reply_error(transaction, 500, {}, ErrorKind::gateway);
+                finish_attempt(transaction, upstream::Outcome::failed);
+                plugin::reply_error(transaction, 500, {}, ErrorKind::gateway);
                 keep_open_ = false;
             }
         }
@@ -219,7 +232,8 @@ void Connection::begin_transaction(Transaction& transaction, const HeadReader& r
     bool is_late = fault == http1::Fault::none && !reader.is_complete();
     if (!is_late && fault == http1::Fault::none) {
         fault = http1::parse_request_head(reader.head(), core_.client_limits, transaction.request);
-        transaction.head_size = reader.head().size();
+        transaction.request_head_bytes = reader.head().size();
+        transaction.client_method = transaction.request.method;
         socket_->unread(reader.rest());
         // From here on it says how much of the body has been read, whether or not an upstream ever gets it.
         transaction.request_body.start(transaction.request.framing, transaction.request.content_length,
@@ -228,7 +242,7 @@ void Connection::begin_transaction(Transaction& transaction, const HeadReader& r
     identify_client(transaction, socket_->remote(), local_);
     if (is_late) {
         core_.metrics.add(Counter::client_timeouts);
-        reply_error(transaction, 408, {}, ErrorKind::unread);
+        plugin::reply_error(transaction, 408, {}, ErrorKind::unread);
     } else if (fault != http1::Fault::none) {
         core_.metrics.add(counter_of(fault));
         observe::log(observe::Level::info, "client", http1::message(fault),
@@ -246,7 +260,8 @@ bool Connection::can_be_kept(const Transaction& transaction) const {
     const http::RequestHead& request = transaction.request;
     if (!keep_open_ || transaction.is_last || !request.keep_alive || core_.is_draining()) return false;
     if (limits.keepalive_requests != 0 && requests_ >= limits.keepalive_requests) return false;
-    if (!transaction.has_body()) return true;
+    if (transaction.own_request_body) return transaction.request_body.is_done();
+    if (!transaction.has_request_body()) return true;
     // An upstream that answers before it has the request and closes: nobody will read the rest.
     if (transaction.is_from_upstream) return transaction.is_request_through || transaction.response.keep_alive;
     // Our own answer to a request whose body is still to come.
@@ -281,13 +296,18 @@ Task<bool> Connection::answer(Transaction& transaction) {
         co_return false;
     }
     RelayEnd end;
-    bool has_text = framing.framing == http::BodyFraming::length && !transaction.is_from_upstream;
+    bool is_streamed = !transaction.is_body_in_hand() && !transaction.is_tunnel;
+    bool has_text = framing.framing == http::BodyFraming::length && transaction.is_body_in_hand();
+    // Not wanted by the client (HEAD), though the upstream sends it: a plugin has changed the method.
+    if (is_streamed && framing.framing == http::BodyFraming::none && transaction.response.framing != framing.framing)
+        is_streamed = false;
     if (has_text) out.copy(transaction.response_text);
-    if (transaction.is_from_upstream && !transaction.is_tunnel) {
+    if (is_streamed) {
         net::Socket& upstream = *transaction.link->socket;
         TrailerChoice trailers = transaction.request.accepts_trailers ? TrailerChoice::pass : TrailerChoice::drop;
         transaction.response_body.start(transaction.response.framing, transaction.response.content_length,
                                         core_.upstream_limits, framing.framing, trailers);
+        transaction.response_body.capture_into(transaction.capture);
         // What has come with the head goes out with the head.
         bool is_sound = true;
         while (is_sound && !transaction.response_body.is_done() && upstream.has_input() && !out.is_full()) {
@@ -305,9 +325,8 @@ Task<bool> Connection::answer(Transaction& transaction) {
         keep_open_ = false;
         finish_attempt(transaction, upstream::Outcome::answered);
         co_return false;
-    } else if (transaction.is_from_upstream && end.kind == RelayEnd::Kind::done &&
-               !transaction.response_body.is_done()) {
-        RelayLimits relay_limits{transaction.service->read_timeout, limits.send_timeout, 0, 0, {}};
+    } else if (is_streamed && end.kind == RelayEnd::Kind::done && !transaction.response_body.is_done()) {
+        RelayLimits relay_limits{transaction.served_service().read_timeout, limits.send_timeout, 0, 0, {}};
         end = co_await relay(*transaction.link->socket, transaction.response_body, client, relay_limits);
     }
     if (end.kind != RelayEnd::Kind::done) {
@@ -319,8 +338,10 @@ Task<bool> Connection::answer(Transaction& transaction) {
                      is_client ? "gone before the end of the answer" : "answer incomplete",
                      {{"status", name(end.status)}, {"request_id", transaction.id()}});
     }
-    if (transaction.is_from_upstream) {
+    if (!transaction.is_body_in_hand()) {
         transaction.response_body_bytes = transaction.response_body.received();
+        if (transaction.capture != nullptr)
+            transaction.capture->is_complete = end.kind == RelayEnd::Kind::done && !transaction.capture->is_cut;
         using upstream::Outcome;
         Outcome outcome = end.kind == RelayEnd::Kind::done        ? Outcome::answered
                           : end.kind == RelayEnd::Kind::sink_lost ? Outcome::cancelled
@@ -361,6 +382,7 @@ Task<void> Connection::linger() {
 void Connection::finish(Transaction& transaction) {
     transaction.timings.finished = core_.loop.now();
     if (!transaction.is_tunnel) transaction.request_body_bytes = transaction.request_body.received();
+    if (transaction.chain != nullptr) transaction.chain->on_log(transaction);
     record(transaction);
 }
 

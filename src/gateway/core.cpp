@@ -35,7 +35,7 @@ void Process::leave(const net::IpAddress& client) {
 }
 
 Core::Core(net::Loop& on, const Settings& with, Process& of, observe::CoreMetrics& counters, observe::AccessLog log,
-           observe::RequestIds ids, std::uint64_t seed)
+           observe::RequestIds ids, std::uint64_t seed, unsigned index)
     : loop(on),
       settings(with),
       process(of),
@@ -43,11 +43,18 @@ Core::Core(net::Loop& on, const Settings& with, Process& of, observe::CoreMetric
       access_log(std::move(log)),
       request_ids(ids),
       pools(on, with.upstream_keepalive),
+      worker(on, index, counters),
       client_limits(with.limits.message),
       upstream_limits(with.limits.message),
-      seed_(seed) {}
+      seed_(seed) {
+    worker.resolver = of.resolver;
+    worker.overrides = &with.resolve;
+}
 
-Core::~Core() { close_all(); }
+Core::~Core() {
+    close_all();
+    worker.clear();
+}
 
 void Core::use(std::shared_ptr<const Snapshot> snapshot) {
     snapshot_ = std::make_shared<CoreSnapshot>(std::move(snapshot), seed_);

@@ -21,6 +21,7 @@
 #include "observe/access_log.h"
 #include "observe/metrics.h"
 #include "observe/request_id.h"
+#include "plugin/states.h"
 #include "upstream/pool.h"
 
 namespace gateway {
@@ -55,6 +56,8 @@ class Process {
     [[nodiscard]] std::uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
     void set_most_connections(std::uint64_t most) { most_connections_ = most; }
     AdminPages admin;
+    plugin::Shared shared;                   // states of plugins that outlive a snapshot
+    net::dns::Resolver* resolver = nullptr;  // for plugins that call other servers; set before the cores are made
 
   private:
     struct Hash {
@@ -88,7 +91,7 @@ struct ConnectionLink {
 class Core {
   public:
     Core(net::Loop& loop, const Settings& settings, Process& process, observe::CoreMetrics& metrics,
-         observe::AccessLog access_log, observe::RequestIds request_ids, std::uint64_t seed);
+         observe::AccessLog access_log, observe::RequestIds request_ids, std::uint64_t seed, unsigned index = 0);
     ~Core();
 
     // The configuration for exchanges that begin from now on.
@@ -116,6 +119,7 @@ class Core {
     observe::AccessLog admin_log{nullptr, nullptr};  // off unless set
     observe::RequestIds request_ids;
     upstream::Pools pools;
+    plugin::Worker worker;
     http1::Limits client_limits;
     http1::Limits upstream_limits;
 

@@ -151,6 +151,8 @@ struct PluginUse {
     Index consumer = none;
     Index consumer_group = none;
     const schema::Node* config = nullptr;  // in Document::trees; nullptr = nothing given
+    std::vector<std::string> before;       // names of plugins whose request phase comes after this one's
+    std::vector<std::string> after;
     bool enabled = true;
     Protocols protocols;
     Tags tags;

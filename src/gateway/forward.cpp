@@ -7,6 +7,7 @@
 #include "gateway/head_reader.h"
 #include "gateway/heads.h"
 #include "gateway/relay.h"
+#include "gateway/request_body.h"
 #include "http/http1/parse.h"
 #include "http/path.h"
 #include "observe/log.h"
@@ -41,30 +42,16 @@ Error lost_error(net::IoStatus status, const char* doing) {
     return Error::upstream(code, Retry::idempotent, std::string(doing) + ": " + std::string(name(status)));
 }
 
-// How a request body that could not be moved ends the attempt; `done` and a lost upstream are not the client's fault.
-Error client_error(const RelayEnd& end, http1::Fault fault) {
-    switch (end.kind) {
-        case RelayEnd::Kind::source_malformed:
-            return http1::client_error(fault);
-        case RelayEnd::Kind::too_large:
-            return Error::client(Code::too_large, "request body over client_max_body_size", 413);
-        case RelayEnd::Kind::source_too_slow:
-            return Error::client(Code::timed_out, "request body too slow", 408);
-        default:
-            return Error::client(Code::reset, "client went away during the request body", 400);
-    }
-}
-
 // ---- where to
 
 // Nothing while names are still being resolved.
 std::optional<Result<void>> try_pick(Transaction& transaction, const AttemptLog& log) {
-    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.service->upstream];
+    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.served_service().upstream];
     upstream::PickInput input;
     if (upstream.hash.on != upstream::HashSource::none) input.hash = hash_input(transaction, upstream.hash);
     input.tried = std::span(log.tried.data(), log.count);
     input.now = transaction.core.loop.now();
-    transaction.endpoints = transaction.snapshot->view(transaction.service->upstream);
+    transaction.endpoints = transaction.snapshot->view(transaction.served_service().upstream);
     upstream::Balancer& balancer = *transaction.endpoints->balancer;
     if (auto index = balancer.pick(input)) {
         transaction.endpoint = *index;
@@ -78,7 +65,7 @@ std::optional<Result<void>> try_pick(Transaction& transaction, const AttemptLog&
 
 Task<Result<void>> pick_when_resolved(Transaction& transaction, const AttemptLog& log) {
     Core& core = transaction.core;
-    net::Instant deadline = net::after(core.loop.now(), transaction.service->connect_timeout);
+    net::Instant deadline = net::after(core.loop.now(), transaction.served_service().connect_timeout);
     while (core.loop.now() < deadline) {
         co_await net::sleep_until(core.loop, core.loop.now() + pending_check);
         if (auto picked = try_pick(transaction, log)) co_return std::move(*picked);
@@ -89,9 +76,9 @@ Task<Result<void>> pick_when_resolved(Transaction& transaction, const AttemptLog
 
 // kong.md 3.3.
 std::string_view host_for(Transaction& transaction) {
-    if (transaction.route->preserve_host && !transaction.request.authority.empty())
+    if (transaction.served_route().preserve_host && !transaction.request.authority.empty())
         return transaction.request.authority;
-    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.service->upstream];
+    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.served_service().upstream];
     if (!upstream.host_header.empty()) return upstream.host_header;
     std::string& host = transaction.endpoints->host_headers[transaction.endpoint];
     if (host.empty()) {
@@ -104,13 +91,17 @@ std::string_view host_for(Transaction& transaction) {
 
 std::string_view target_for(Transaction& transaction) {
     base::Arena& arena = transaction.arena;
-    const ServedRoute& route = *transaction.route;
-    std::string_view path = route::upstream_path(
-        transaction.service->path, transaction.path, transaction.match.matched_path,
-        route.strip_path ? route::StripPath::yes : route::StripPath::no, route.path_handling, arena);
+    const ServedRoute& route = transaction.served_route();
+    std::string_view path = transaction.upstream_path;
+    if (path.empty())
+        path = route::upstream_path(transaction.served_service().path, transaction.path, transaction.match.matched_path,
+                                    route.strip_path ? route::StripPath::yes : route::StripPath::no,
+                                    route.path_handling, arena);
     path = http::escape_path(path, arena);
-    if (!transaction.request.has_query) return path;
-    return arena.join(path, "?", http::escape_query(transaction.request.query, arena));
+    if (transaction.request.has_query)
+        path = arena.join(path, "?", http::escape_query(transaction.request.query, arena));
+    transaction.upstream_target = path;
+    return path;
 }
 
 upstream::Pool& pool_of(Transaction& transaction) {
@@ -131,8 +122,8 @@ bool take_pooled(Transaction& transaction) {
 Task<Result<void>> connect(Transaction& transaction) {
     Core& core = transaction.core;
     upstream::Pool& pool = pool_of(transaction);
-    net::Connected connected =
-        co_await core.loop.connect(pool.address(), net::after(core.loop.now(), transaction.service->connect_timeout));
+    net::Connected connected = co_await core.loop.connect(
+        pool.address(), net::after(core.loop.now(), transaction.served_service().connect_timeout));
     core.metrics.add(Counter::upstream_connects);
     if (!connected.socket) {
         core.metrics.add(Counter::upstream_connect_failures);
@@ -144,14 +135,6 @@ Task<Result<void>> connect(Transaction& transaction) {
 }
 
 // ---- the request
-
-// What was taken of the body for an earlier attempt becomes input again.
-void put_body_back(Transaction& transaction) {
-    while (!transaction.replay.empty()) {
-        transaction.client_socket.unread(std::move(transaction.replay.back()));
-        transaction.replay.pop_back();
-    }
-}
 
 // Everything that is in hand of the body, kept for another attempt while that is small.
 bool add_body_in_hand(Transaction& transaction, Assembler& out) {
@@ -174,8 +157,8 @@ bool add_body_in_hand(Transaction& transaction, Assembler& out) {
 // Sends what of the body came later; runs beside the wait for the response, and wakes it at its end.
 Companion pump_request_body(Transaction& transaction) {
     const Limits& limits = transaction.core.settings.limits;
-    RelayLimits relay_limits{limits.body_timeout, transaction.service->write_timeout, limits.body_bytes,
-                             limits.body_min_rate, limits.body_min_rate_after};
+    RelayLimits relay_limits{limits.body_timeout, transaction.served_service().write_timeout,
+                             most_body_bytes(transaction), limits.body_min_rate, limits.body_min_rate_after};
     Task<RelayEnd> relaying =
         relay(transaction.client_socket, transaction.request_body, *transaction.link->socket, relay_limits);
     transaction.pump_end = co_await std::move(relaying);
@@ -193,20 +176,21 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
         !added)
         co_return std::move(added).error();
     bool has_more = false;
-    if (transaction.has_body()) {
+    if (transaction.own_request_body) {
+        out.copy(*transaction.own_request_body);
+    } else if (transaction.has_request_body()) {
         put_body_back(transaction);
         transaction.request_body.start(request.framing, request.content_length, core.client_limits, request.framing,
                                        TrailerChoice::pass);
         if (!add_body_in_hand(transaction, out)) co_return http1::client_error(transaction.request_body.fault());
-        std::uint64_t most = core.settings.limits.body_bytes;
-        if (most != 0 && transaction.request_body.received() > most)
-            co_return Error::client(Code::too_large, "request body over client_max_body_size", 413);
+        std::uint64_t most = most_body_bytes(transaction);
+        if (most != 0 && transaction.request_body.received() > most) co_return body_too_large();
         has_more = !transaction.request_body.is_done();
     }
     core.metrics.add(Counter::upstream_bytes_sent, out.bytes());
     log.progress.request_sent = true;
     net::IoStatus status =
-        co_await socket.send(out.finish(), net::after(core.loop.now(), transaction.service->write_timeout));
+        co_await socket.send(out.finish(), net::after(core.loop.now(), transaction.served_service().write_timeout));
     // A server may answer and close before it has read everything: what it said counts more than the failed send.
     if (status != net::IoStatus::ok && !socket.has_input()) co_return lost_error(status, "send");
     transaction.is_request_through = status == net::IoStatus::ok && !has_more;
@@ -214,11 +198,8 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
     transaction.is_replayable = false;
     transaction.replay.clear();
     if (request.expect_continue && !transaction.asked_to_continue) {
-        transaction.asked_to_continue = true;
-        net::Slice go_on = net::Slice::constant("HTTP/1.1 100 Continue\r\n\r\n");
-        net::IoStatus asked = co_await transaction.client_socket.send(
-            std::move(go_on), net::after(core.loop.now(), core.settings.limits.send_timeout));
-        if (asked != net::IoStatus::ok) co_return Error::client(Code::reset, "client went away", 400);
+        Result<void> asked = co_await ask_for_body(transaction);
+        if (!asked) co_return std::move(asked);
     }
     transaction.pump_end.reset();
     transaction.request_pump = pump_request_body(transaction);
@@ -260,7 +241,7 @@ std::optional<Error> broken_request(const Transaction& transaction) {
     if (!transaction.pump_end || transaction.pump_end->kind == Kind::done) return {};
     // The upstream stopped reading: it may still say why.
     if (transaction.pump_end->kind == Kind::sink_lost) return {};
-    return client_error(*transaction.pump_end, transaction.request_body.fault());
+    return body_error(*transaction.pump_end, transaction.request_body.fault());
 }
 
 Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log) {
@@ -276,7 +257,7 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
             if (is_pumping)
                 deadline = net::never;
             else if (deadline == net::never || reader.has_begun())
-                deadline = net::after(core.loop.now(), transaction.service->read_timeout);
+                deadline = net::after(core.loop.now(), transaction.served_service().read_timeout);
             if (std::optional<Error> broken = broken_request(transaction)) co_return std::move(*broken);
             ClientWatch watch(transaction);
             net::Received received = co_await socket.receive(deadline);
@@ -333,18 +314,24 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
     Core& core = transaction.core;
     log.progress = {.request_sent = false, .response_started = false, .body_replayable = true};
     log.was_reused = false;
-    if (choice == LinkChoice::pooled) {
+    bool is_chosen = choice == LinkChoice::fresh;
+    while (!is_chosen) {
         std::optional<Result<void>> picked = try_pick(transaction, log);
         if (!picked) picked = co_await pick_when_resolved(transaction, log);
         if (!*picked) co_return std::move(*picked).error();
+        transaction.upstream_address = transaction.endpoints->balancer->endpoint(transaction.endpoint).address;
+        is_chosen = transaction.chain->on_upstream_request(transaction) == plugin::Attempt::go;
+        bool was_tried = false;  // the balancer gives one again when there is no other
+        for (std::size_t i = 0; i < log.count; ++i) was_tried = was_tried || log.tried[i] == transaction.endpoint;
+        if (!is_chosen && (was_tried || log.count == log.tried.size()))
+            co_return Error::us(Code::no_endpoint, "a plugin lets no endpoint be tried");
+        if (!was_tried && log.count < log.tried.size()) log.tried[log.count++] = transaction.endpoint;
     }
     ++transaction.tries;
-    if (log.count < log.tried.size()) log.tried[log.count++] = transaction.endpoint;
     transaction.endpoints->balancer->started(transaction.endpoint);
     transaction.is_attempt_open = true;
     transaction.timings.upstream_began = core.loop.now();
     transaction.timings.response_head = net::never;
-    transaction.upstream_address = transaction.endpoints->balancer->endpoint(transaction.endpoint).address;
     Result<void> result;
     log.was_reused = choice == LinkChoice::pooled && take_pooled(transaction);
     if (!log.was_reused) result = co_await connect(transaction);
@@ -353,8 +340,13 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
     if (result) {
         transaction.timings.response_head = core.loop.now();
         transaction.is_from_upstream = true;
+        transaction.upstream_status = static_cast<std::uint16_t>(transaction.response.status);
+        transaction.chain->on_upstream_response(transaction);
         co_return base::success();
     }
+    transaction.failed_tries.push_back(
+        {transaction.upstream_address, transaction.timings.upstream_began, base::name(result.error().code)});
+    transaction.chain->on_upstream_failure(transaction, result.error());
     log.progress.body_replayable = transaction.is_replayable;
     finish_attempt(transaction, result.error().source == base::Source::client ? upstream::Outcome::cancelled
                                                                               : upstream::Outcome::failed);
@@ -377,12 +369,14 @@ void finish_attempt(Transaction& transaction, upstream::Outcome outcome) {
     if (is_clean) link->pool->give_back(std::move(link));
 }
 
-Transaction::Transaction(Core& on, net::Socket& from) : core(on), client_socket(from) {
+Transaction::Transaction(Core& on, net::Socket& from) : Exchange(on.worker), core(on), client_socket(from) {
+    style = &core.settings.answers;
     core.metrics.raise(observe::Gauge::requests_active);
 }
 
 Transaction::~Transaction() {
     finish_attempt(*this, upstream::Outcome::cancelled);
+    drop_notes();
     core.metrics.lower(observe::Gauge::requests_active);
 }
 

@@ -58,8 +58,11 @@ std::string_view capture_value(const Transaction& transaction, std::string_view 
 std::string_view value_of(Transaction& transaction, upstream::HashSource source, std::string_view name) {
     switch (source) {
         case upstream::HashSource::none:
+            return {};
         case upstream::HashSource::consumer:
-            return {};  // nobody is identified before authentication plugins are served
+            if (const plugin::Consumer* consumer = transaction.identity.consumer)
+                return transaction.arena.copy(consumer->id.text());
+            return transaction.identity.credential;
         case upstream::HashSource::ip:
             return transaction.arena.copy(transaction.client.address.ip.text());
         case upstream::HashSource::header:

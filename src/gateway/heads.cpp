@@ -89,7 +89,8 @@ base::Result<void> add_upstream_head(Transaction& transaction, std::string_view 
     std::string_view prefix;
     if (client.is_trusted && request.headers.has(Known::x_forwarded_prefix))
         prefix = request.headers.first(Known::x_forwarded_prefix);
-    else if (transaction.route->strip_path && transaction.match.by_path && transaction.match.matched_path != "/")
+    else if (transaction.served_route().strip_path && transaction.match.by_path &&
+             transaction.match.matched_path != "/")
         prefix = transaction.match.matched_path;
 
     std::size_t size = http1::request_head_size(request.method_token, target, request.headers) + 512 + host.size() +
@@ -156,7 +157,7 @@ base::Result<void> add_client_head(Transaction& transaction, const ClientFraming
     std::string_view product = transaction.core.settings.product_token;
     const plugin::Timings& timings = transaction.timings;
     // Also of attempts that failed: Kong's 502 has both latencies and Via.
-    bool was_proxied = timings.upstream_began != net::never;
+    bool was_proxied = timings.upstream_began != net::never || transaction.is_from_cache;
     bool writes_via = was_proxied && tokens.via;
     bool is_debugged = transaction.core.settings.allow_debug_header && transaction.route != nullptr &&
                        transaction.request.headers.first("Kong-Debug") == "1";

@@ -1,197 +1,8 @@
 #include "gateway/reply.h"
 
-#include <array>
-#include <cstdlib>
-#include <string>
-
-#include "http/characters.h"
-#include "http/status.h"
-
 namespace gateway {
 
-namespace {
-
-enum class BodyType : std::uint8_t { json, html, xml, plain };
-
-constexpr std::string_view content_type(BodyType type) {
-    switch (type) {
-        case BodyType::json:
-            return "application/json; charset=utf-8";
-        case BodyType::html:
-            return "text/html; charset=utf-8";
-        case BodyType::xml:
-            return "application/xml; charset=utf-8";
-        case BodyType::plain:
-            return "text/plain; charset=utf-8";
-    }
-    return {};
-}
-
-BodyType type_of(std::string_view media) {
-    media = http::trim(media.substr(0, media.find(';')));
-    if (http::equals_ignore_case(media, "text/html")) return BodyType::html;
-    if (http::equals_ignore_case(media, "application/xml")) return BodyType::xml;
-    if (media.size() >= 5 && http::equals_ignore_case(media.substr(0, 5), "text/")) return BodyType::plain;
-    return BodyType::json;
-}
-
-// RFC 9110 12.4.2; anything odd counts as 1, in thousandths.
-int quality(std::string_view parameters) {
-    while (!parameters.empty()) {
-        std::size_t end = parameters.find(';');
-        std::string_view one = http::trim(parameters.substr(0, end));
-        parameters = end == parameters.npos ? std::string_view() : parameters.substr(end + 1);
-        if (one.size() < 3 || (one[0] | 0x20) != 'q' || one[1] != '=') continue;
-        int value = one[2] == '1' ? 1000 : 0;
-        int unit = 100;
-        for (std::size_t i = 4; i < one.size() && i < 7 && one[2] == '0'; ++i, unit /= 10) {
-            if (one[i] < '0' || one[i] > '9') return 1000;
-            value += (one[i] - '0') * unit;
-        }
-        return value;
-    }
-    return 1000;
-}
-
-// The first of those that the client likes best.
-BodyType accepted(std::string_view accept) {
-    int best = -1;
-    BodyType type = BodyType::json;
-    while (!accept.empty()) {
-        std::size_t end = accept.find(',');
-        std::string_view one = http::trim(accept.substr(0, end));
-        accept = end == accept.npos ? std::string_view() : accept.substr(end + 1);
-        if (one.empty()) continue;
-        std::size_t parameters = one.find(';');
-        int value = parameters == one.npos ? 1000 : quality(one.substr(parameters + 1));
-        if (value <= best) continue;
-        best = value;
-        type = type_of(one);
-    }
-    return type;
-}
-
-BodyType choose_type(const Transaction& transaction, ErrorKind kind) {
-    if (kind == ErrorKind::unread) return BodyType::plain;
-    const http::Headers& headers = transaction.request.headers;
-    if (headers.has(http::Known::accept)) return accepted(headers.first(http::Known::accept));
-    if (kind == ErrorKind::gateway) return BodyType::json;
-    if (headers.has(http::Known::content_type)) return type_of(headers.first(http::Known::content_type));
-    return type_of(transaction.core.settings.error_default_type);
-}
-
-// The template's two %s become message and request id.
-std::string_view from_template(std::string_view text, std::string_view message, std::string_view id,
-                               base::Arena& arena) {
-    std::string out;
-    std::array<std::string_view, 2> values{message, id};
-    std::size_t used = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '%' && at + 1 < text.size() && (text[at + 1] == 's' || text[at + 1] == '%')) {
-            if (text[at + 1] == '%')
-                out += '%';
-            else if (used < values.size())
-                out += values[used++];
-            ++at;
-        } else {
-            out += text[at];
-        }
-    }
-    return arena.copy(out);
-}
-
-std::string_view error_body(BodyType type, const ErrorTemplates& own, std::string_view message, std::string_view id,
-                            base::Arena& arena) {
-    switch (type) {
-        case BodyType::json:
-            if (!own.json.empty()) return from_template(own.json, message, id, arena);
-            return arena.join("{\n  \"message\":\"", message, "\",\n  \"request_id\":\"", id, "\"\n}");
-        case BodyType::html:
-            if (!own.html.empty()) return from_template(own.html, message, id, arena);
-            return arena.join(
-                "<!doctype html>\n<html>\n  <head>\n    <meta charset=\"utf-8\">\n    <title>Error</title>\n  </head>\n"
-                "  <body>\n    <h1>Error</h1>\n    <p>",
-                message, ".</p>\n    <p>request_id: ", id, "</p>\n  </body>\n</html>\n");
-        case BodyType::xml:
-            if (!own.xml.empty()) return from_template(own.xml, message, id, arena);
-            return arena.join("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<error>\n  <message>", message,
-                              "</message>\n  <requestid>", id, "</requestid>\n</error>\n");
-        case BodyType::plain:
-            if (!own.plain.empty()) return from_template(own.plain, message, id, arena);
-            return arena.join(message, "\nrequest_id: ", id, "\n");
-    }
-    return {};
-}
-
-}  // namespace
-
-std::string_view default_message(int status) {
-    switch (status) {
-        case 400:
-            return "Bad request";
-        case 401:
-            return "Unauthorized";
-        case 403:
-            return "Forbidden";
-        case 404:
-            return "Not found";
-        case 405:
-            return "Method not allowed";
-        case 408:
-            return "Request timeout";
-        case 411:
-            return "Length required";
-        case 412:
-            return "Precondition failed";
-        case 413:
-            return "Payload too large";
-        case 414:
-            return "URI too long";
-        case 415:
-            return "Unsupported media type";
-        case 417:
-            return "Expectation failed";
-        case 426:
-            return "Upgrade required";
-        case 429:
-            return "Too many requests";
-        case 431:
-            return "Request header or cookie too large";
-        case 494:
-            return "Request header or cookie too large";
-        case 500:
-            return "An unexpected error occurred";
-        case 501:
-            return "Not implemented";
-        case 502:
-            return "An invalid response was received from the upstream server";
-        case 503:
-            return "The upstream server is currently unavailable";
-        case 504:
-            return "The upstream server is timing out";
-        case 505:
-            return "HTTP version not supported";
-        default:
-            return http::reason_phrase(status);
-    }
-}
-
-void reply_text(Transaction& transaction, int status, std::string_view type, std::string_view text) {
-    transaction.response.reset();
-    transaction.response.status = status;
-    transaction.response.reason = http::reason_phrase(status);
-    if (!type.empty()) transaction.response.headers.add(http::Known::content_type, type);
-    transaction.response_text = text;
-    transaction.is_from_upstream = false;
-}
-
-void reply_error(Transaction& transaction, int status, std::string_view message, ErrorKind kind) {
-    BodyType type = choose_type(transaction, kind);
-    if (message.empty()) message = default_message(status);
-    reply_text(
-        transaction, status, content_type(type),
-        error_body(type, transaction.core.settings.error_templates, message, transaction.id(), transaction.arena));
-}
+using plugin::reply_error;
 
 void reply_fault(Transaction& transaction, http1::Fault fault) {
     int status = http1::status(fault);
@@ -200,29 +11,34 @@ void reply_fault(Transaction& transaction, http1::Fault fault) {
     std::string_view message;
     if (is_too_large) {
         status = transaction.core.settings.limits.header_too_large_status;
-        message = default_message(494);
+        message = plugin::default_message(494);
     }
     reply_error(transaction, status, message, ErrorKind::unread);
 }
 
 void reply_failure(Transaction& transaction, const base::Error& error) {
     using base::Code;
-    if (error.status != 0) return reply_error(transaction, error.status, {}, ErrorKind::server);
+    if (error.status == 413 && !transaction.too_large_message.empty()) {
+        reply_error(transaction, 413, transaction.too_large_message, ErrorKind::gateway);
+        return;
+    }
+    if (error.status != 0) return static_cast<void>(reply_error(transaction, error.status, {}, ErrorKind::server));
     switch (error.code) {
         case Code::unresolved:
-            return reply_error(transaction, 503, "name resolution failed", ErrorKind::gateway);
+            return static_cast<void>(reply_error(transaction, 503, "name resolution failed", ErrorKind::gateway));
         case Code::resolver_failed:
-            return reply_error(transaction, 503, "name resolution failed", ErrorKind::gateway);
+            return static_cast<void>(reply_error(transaction, 503, "name resolution failed", ErrorKind::gateway));
         case Code::no_endpoint:
-            return reply_error(transaction, 503, "failure to get a peer from the ring-balancer", ErrorKind::gateway);
+            return static_cast<void>(
+                reply_error(transaction, 503, "failure to get a peer from the ring-balancer", ErrorKind::gateway));
         case Code::timed_out:
-            return reply_error(transaction, 504, {}, ErrorKind::server);
+            return static_cast<void>(reply_error(transaction, 504, {}, ErrorKind::server));
         case Code::exhausted:
-            return reply_error(transaction, 503, {}, ErrorKind::server);
+            return static_cast<void>(reply_error(transaction, 503, {}, ErrorKind::server));
         case Code::internal:
-            return reply_error(transaction, 500, {}, ErrorKind::gateway);
+            return static_cast<void>(reply_error(transaction, 500, {}, ErrorKind::gateway));
         default:
-            return reply_error(transaction, 502, {}, ErrorKind::server);
+            return static_cast<void>(reply_error(transaction, 502, {}, ErrorKind::server));
     }
 }
 

@@ -89,8 +89,8 @@ TEST_F(ReplyTest, TheBodyIsOfTheTypeTheClientLikesBest) {
 
 TEST_F(ReplyTest, TemplatesOfTheOperatorReplaceOurs) {
     Settings settings;
-    settings.error_templates.json = "{\"m\":\"%s\",\"id\":\"%s\"}";
-    settings.error_templates.html = "<b>%s</b> 100%%";
+    settings.answers.templates.json = "{\"m\":\"%s\",\"id\":\"%s\"}";
+    settings.answers.templates.html = "<b>%s</b> 100%%";
     start_without_routes(settings);
     EXPECT_EQ(body_of(ask_for("application/json")), "{\"m\":\"no Route matched with those values\",\"id\":\"<id>\"}");
     EXPECT_EQ(ask_for("text/html").body, "<b>no Route matched with those values</b> 100%");

@@ -2,9 +2,11 @@
 
 #include "gateway/forward.h"
 #include "gateway/reply.h"
+#include "gateway/response_body.h"
 #include "http/characters.h"
 #include "http/path.h"
 #include "observe/log.h"
+#include "plugin/identity.h"
 #include "upstream/retry.h"
 
 namespace gateway {
@@ -33,11 +35,11 @@ bool is_acceptable(Transaction& transaction) {
         // Kong: a path that its router cannot read as UTF-8 has no route.
         refused = normal.fault == http::PathFault::not_utf8 ? 404 : 400;
         if (refused == 404) {
-            reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
+            plugin::reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
             return false;
         }
     }
-    reply_error(transaction, refused, {}, ErrorKind::server);
+    plugin::reply_error(transaction, refused, {}, ErrorKind::server);
     transaction.is_last = refused != 417;  // Kong closes too; behind a CONNECT may come what is no HTTP
     return false;
 }
@@ -63,17 +65,17 @@ const ServedRoute* find_route(Transaction& transaction) {
 
 // kong.md 2.3: a route for https only, reached over http. False: answered.
 bool has_right_protocol(Transaction& transaction) {
-    const ServedRoute& route = *transaction.route;
+    const ServedRoute& route = transaction.served_route();
     if (contains(route.protocols, Protocol::http) || !contains(route.protocols, Protocol::https) ||
         transaction.client.scheme == "https")
         return true;
     int status = route.https_redirect_status_code;
     if (status == 426) {
-        reply_error(transaction, 426, "Please use HTTPS protocol", ErrorKind::gateway);
+        plugin::reply_error(transaction, 426, "Please use HTTPS protocol", ErrorKind::gateway);
         transaction.response.upgrade_protocol = "TLS/1.2, HTTP/1.1";
         return false;
     }
-    reply_text(transaction, status, {}, {});
+    plugin::reply_text(transaction, status, {}, {});
     std::string_view location =
         transaction.arena.join("https://", transaction.client.forwarded_host, transaction.request.raw_path,
                                transaction.request.has_query ? "?" : "", transaction.request.query);
@@ -98,7 +100,7 @@ void log_failure(const Transaction& transaction, const base::Error& error) {
 // All attempts. The response is there, or the error of the last one.
 Task<Result<void>> forward_with_retries(Transaction& transaction) {
     AttemptLog log;
-    upstream::Attempts attempts(transaction.service->retries);
+    upstream::Attempts attempts(transaction.served_service().retries);
     bool is_idempotent = upstream::is_idempotent(transaction.request.method_token);
     Result<void> result;
     LinkChoice choice = LinkChoice::pooled;
@@ -119,6 +121,31 @@ Task<Result<void>> forward_with_retries(Transaction& transaction) {
     co_return result;
 }
 
+// The body was broken, too slow or too large: where the next request begins is not known.
+void fail(Transaction& transaction, const base::Error& error) {
+    transaction.is_last = transaction.is_last || error.source == base::Source::client;
+    reply_failure(transaction, error);
+}
+
+// The response phases, on whatever answer there is.
+Task<void> finish(Transaction& transaction) {
+    const plugin::Chain& chain = *transaction.chain;
+    chain.on_response(transaction);
+    // A plugin has put an answer of its own in the place of the upstream's.
+    if (!transaction.is_from_upstream) finish_attempt(transaction, upstream::Outcome::answered);
+    if (transaction.buffered_most == 0) co_return;
+    if (!transaction.is_body_in_hand()) {
+        Result<void> read = co_await read_response_body(transaction);
+        if (!read) {
+            finish_attempt(transaction, upstream::Outcome::failed);
+            log_failure(transaction, read.error());
+            co_return fail(transaction, read.error());
+        }
+    }
+    if (transaction.is_body_in_hand() && transaction.response_text.size() <= transaction.buffered_most)
+        chain.on_response_body(transaction);
+}
+
 }  // namespace
 
 Task<void> serve(Transaction& transaction) {
@@ -126,30 +153,39 @@ Task<void> serve(Transaction& transaction) {
     transaction.request.upgrade =
         transaction.request.upgrade && http::equals_ignore_case(transaction.request.upgrade_protocol, "websocket");
     if (!is_acceptable(transaction)) co_return;
-    transaction.route = find_route(transaction);
-    if (transaction.route == nullptr) {
+    const Snapshot& snapshot = transaction.snapshot->shared();
+    const ServedRoute* route = find_route(transaction);
+    transaction.route = route;
+    if (route == nullptr) {
         transaction.core.metrics.add(Counter::no_route);
-        reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
-        co_return;
+        transaction.chain = snapshot.unmatched;
+        plugin::reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
+        co_return co_await finish(transaction);
     }
     if (!has_right_protocol(transaction)) co_return;
-    transaction.service = transaction.snapshot->shared().service_of(*transaction.route);
-    if (transaction.service == nullptr) {
-        reply_error(transaction, 503, "no Service found with those values", ErrorKind::gateway);
-        co_return;
-    }
+    transaction.service = snapshot.service_of(*route);
+    transaction.chain = route->chain;
+    plugin::remove_claimed_identity(transaction.request.headers);
     std::uint64_t most = transaction.core.settings.limits.body_bytes;
     if (most != 0 && transaction.request.framing == http::BodyFraming::length &&
         transaction.request.content_length > most) {
-        reply_error(transaction, 413, {}, ErrorKind::server);
+        plugin::reply_error(transaction, 413, {}, ErrorKind::server);
         co_return;
     }
-    Result<void> result = co_await forward_with_retries(transaction);
-    if (result) co_return;
-    log_failure(transaction, result.error());
-    // The body was broken, too slow or too large: where the next request begins is not known.
-    transaction.is_last = result.error().source == base::Source::client;
-    reply_failure(transaction, result.error());
+    plugin::Verdict verdict = transaction.chain->on_request(transaction);
+    while (verdict == plugin::Verdict::wait) {
+        verdict = co_await transaction.chain->wait_request(transaction);
+        if (verdict == plugin::Verdict::go_on) verdict = transaction.chain->on_request(transaction);
+    }
+    if (verdict == plugin::Verdict::go_on) {
+        if (transaction.service == nullptr) {
+            plugin::reply_error(transaction, 503, "no Service found with those values", ErrorKind::gateway);
+        } else if (Result<void> result = co_await forward_with_retries(transaction); !result) {
+            log_failure(transaction, result.error());
+            fail(transaction, result.error());
+        }
+    }
+    if (!transaction.chain->empty()) co_await finish(transaction);
 }
 
 }  // namespace gateway

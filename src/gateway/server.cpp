@@ -53,7 +53,7 @@ base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
         std::uint64_t seed = 0;
         observe::system_entropy(std::as_writable_bytes(std::span(&seed, 1)));
         worker->core = std::make_unique<Core>(*worker->loop, settings_, process_, metrics_.core(i), make_access_log_(i),
-                                              ids, seed);
+                                              ids, seed, i);
         worker->core->admin_log = make_admin_log_(i);
         if (snapshot_) worker->core->use(snapshot_);
         worker->proxy = std::make_unique<Acceptor>(*worker->core, &serve);

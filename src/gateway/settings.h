@@ -15,6 +15,7 @@
 #include "net/dns/overrides.h"
 #include "net/dns/settings.h"
 #include "observe/level.h"
+#include "plugin/reply.h"
 #include "upstream/pool.h"
 
 namespace gateway {
@@ -66,13 +67,6 @@ struct HeaderTokens {
     bool operator==(const HeaderTokens&) const = default;
 };
 
-struct ErrorTemplates {  // contents of the files, two %s: message, request id; empty = the built-in one
-    std::string html;
-    std::string json;
-    std::string xml;
-    std::string plain;
-};
-
 struct Logs {
     observe::Level level = observe::Level::notice;
     std::string error = "/dev/stderr";       // /dev/stderr, /dev/stdout, a path, or off
@@ -105,8 +99,7 @@ struct Settings {
     bool request_id_upstream = true;                 // headers_upstream
     bool allow_debug_header = false;                 // Kong-Debug: 1 shows route and service
     std::string product_token{base::product_token};  // Via and Server; Kong's under server_tokens_as_kong
-    std::string error_default_type = "text/plain";
-    ErrorTemplates error_templates;
+    plugin::AnswerStyle answers;                     // error_default_type and the error templates
     std::vector<std::pair<std::uint16_t, std::uint16_t>> port_maps;  // public port, our port
 
     upstream::PoolLimits upstream_keepalive;

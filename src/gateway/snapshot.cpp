@@ -53,10 +53,77 @@ ServedUpstream served(const Upstream& upstream, LiveUpstreams& live) {
     return {live.acquire(std::move(spec)), std::move(hash), upstream.host_header};
 }
 
+plugin::Consumers consumers_of(Document& document) {
+    plugin::Consumers out;
+    std::vector<std::string> groups;
+    for (const ConsumerGroup& group : document.consumer_groups) groups.push_back(group.name);
+    out.set_groups(std::move(groups));
+    std::vector<plugin::Consumers::NewCredential> credentials;
+    for (Consumer& consumer : document.consumers) {
+        credentials.clear();
+        for (const Credential& credential : consumer.credentials)
+            credentials.push_back({credential.id, credential.kind, credential.fields});
+        out.add(consumer.id, consumer.username, consumer.custom_id, consumer.groups, credentials);
+        consumer = {};  // a million of them need not be there twice
+    }
+    out.seal();
+    return out;
+}
+
+base::Uuid id_at(const auto& entities, Index index) { return index == none ? base::Uuid{} : entities[index].id; }
+
+// Plugins with the settings that the document gives them. All that are wrong are named in one error.
+base::Result<void> add_plugins(Document& document, const CompileOptions& options, Snapshot& snapshot) {
+    schema::Problems problems;
+    std::string faults;
+    std::vector<base::Uuid> consumer_ids;
+    for (const Consumer& consumer : document.consumers) consumer_ids.push_back(consumer.id);
+    snapshot.consumers = consumers_of(document);
+    const schema::Node nothing = schema::Node::map({}, {});
+    for (const PluginUse& use : document.plugins) {
+        const plugin::Type* type = plugin::find_type(use.name);
+        if (type == nullptr || !use.enabled) continue;  // the dialect has said what it means that nobody serves it
+        schema::Reader reader(problems, document.resolve);
+        plugin::Instance instance;
+        instance.type = type;
+        instance.plugin = type->make(use.config == nullptr ? nothing : *use.config, reader);
+        instance.id = use.id;
+        instance.route = use.route;
+        instance.service = use.service;
+        instance.consumer = use.consumer;
+        instance.group = use.consumer_group;
+        instance.on_http = contains(use.protocols, Protocol::http) || contains(use.protocols, Protocol::grpc);
+        instance.on_https = contains(use.protocols, Protocol::https) || contains(use.protocols, Protocol::grpcs);
+        instance.before = use.before;
+        instance.after = use.after;
+        std::string where = use.name + " (" + (use.instance_name.empty() ? use.id.text() : use.instance_name) + "): ";
+        if (instance.plugin == nullptr) {
+            faults += (faults.empty() ? "" : "\n") + where + "its settings cannot be read";
+            continue;
+        }
+        plugin::Setup setup{snapshot.consumers,
+                            options.shared,
+                            options.cores,
+                            use.id,
+                            {id_at(document.routes, use.route), id_at(document.services, use.service),
+                             use.consumer == none ? base::Uuid{} : consumer_ids[use.consumer],
+                             id_at(document.consumer_groups, use.consumer_group)},
+                            options.resolver};
+        if (type->prepare != nullptr)
+            if (auto prepared = type->prepare(instance.plugin.get(), setup); !prepared)
+                faults += (faults.empty() ? "" : "\n") + where + prepared.error().detail;
+        snapshot.chains.add(std::move(instance));
+    }
+    if (!faults.empty()) return base::Error::us(base::Code::invalid, faults);
+    snapshot.chains.seal();
+    snapshot.unmatched = snapshot.chains.chain(none, none);
+    return {};
+}
+
 }  // namespace
 
 base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document document, LiveUpstreams& live,
-                                                                std::uint64_t version) {
+                                                                const CompileOptions& options) {
     std::vector<route::Rule> rules;
     for (std::uint32_t i = 0; i < document.routes.size(); ++i) {
         Route& route = document.routes[i];
@@ -70,7 +137,7 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     }
     TRY(router, route::Router::build(std::move(rules)));
     auto snapshot = std::shared_ptr<Snapshot>(new Snapshot(std::move(router)));
-    snapshot->version = version;
+    snapshot->version = options.version;
 
     std::unordered_map<std::string_view, std::uint32_t> upstreams;
     for (const Upstream& upstream : document.upstreams) {
@@ -92,15 +159,29 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
                 snapshot->upstreams.push_back({live.acquire(std::move(spec)), {}, {}});
             }
         }
-        snapshot->services.push_back({service.id, service.name, service.host, service.protocol, std::move(service.path),
-                                      service.retries, service.connect_timeout, service.write_timeout,
-                                      service.read_timeout, number});
+        snapshot->services.push_back({{service.id, service.name, service.host},
+                                      service.protocol,
+                                      std::move(service.path),
+                                      service.retries,
+                                      service.connect_timeout,
+                                      service.write_timeout,
+                                      service.read_timeout,
+                                      number});
     }
+    TRY_VOID(add_plugins(document, options, *snapshot));
     snapshot->routes.reserve(document.routes.size());
+    Index index = 0;
     for (Route& route : document.routes) {
         auto handling = route.path_handling == PathHandling::v0 ? route::PathHandling::v0 : route::PathHandling::v1;
-        snapshot->routes.push_back({route.id, std::move(route.name), route.service, route.protocols, route.strip_path,
-                                    route.preserve_host, route.request_buffering, route.https_redirect_status_code,
+        const plugin::Chain* chain = snapshot->chains.chain(index++, route.service);
+        snapshot->routes.push_back({{route.id, std::move(route.name)},
+                                    chain,
+                                    route.service,
+                                    route.protocols,
+                                    route.strip_path,
+                                    route.preserve_host,
+                                    route.request_buffering,
+                                    route.https_redirect_status_code,
                                     handling});
     }
     return std::shared_ptr<const Snapshot>(std::move(snapshot));
@@ -111,7 +192,7 @@ std::size_t Snapshot::memory_bytes() const {
     for (const ServedRoute& route : routes) total += sizeof route + route.name.capacity();
     for (const ServedService& service : services)
         total += sizeof service + service.name.capacity() + service.host.capacity() + service.path.capacity();
-    total += upstreams.capacity() * sizeof(ServedUpstream);
+    total += upstreams.capacity() * sizeof(ServedUpstream) + consumers.memory_bytes() + chains.memory_bytes();
     return total;
 }
 

@@ -12,6 +12,8 @@
 #include "gateway/document.h"
 #include "gateway/live_upstream.h"
 #include "net/time.h"
+#include "plugin/chain.h"
+#include "plugin/facts.h"
 #include "route/router.h"
 #include "route/upstream_path.h"
 #include "upstream/pool.h"
@@ -24,10 +26,7 @@ struct ServedUpstream {
     std::string host_header;  // empty: the endpoint's own name
 };
 
-struct ServedService {
-    base::Uuid id;
-    std::string name;
-    std::string host;
+struct ServedService : plugin::ServiceFacts {
     Protocol protocol = Protocol::http;
     std::string path;  // empty: "/"
     std::uint32_t retries = 5;
@@ -37,9 +36,8 @@ struct ServedService {
     std::uint32_t upstream = 0;  // in Snapshot::upstreams
 };
 
-struct ServedRoute {
-    base::Uuid id;
-    std::string name;
+struct ServedRoute : plugin::RouteFacts {
+    const plugin::Chain* chain = nullptr;  // in Snapshot::chains
     Index service = none;
     Protocols protocols;
     bool strip_path = true;
@@ -49,11 +47,19 @@ struct ServedRoute {
     route::PathHandling path_handling = route::PathHandling::v0;
 };
 
+// What a snapshot is compiled for.
+struct CompileOptions {
+    std::uint64_t version = 1;
+    plugin::Shared& shared;
+    net::dns::Resolver* resolver = nullptr;
+    unsigned cores = 1;
+};
+
 class Snapshot {
   public:
-    // Consumes the document. Fails with every fault the router found.
+    // Consumes the document. Fails with every fault the router or the plugins found.
     static base::Result<std::shared_ptr<const Snapshot>> compile(Document document, LiveUpstreams& live,
-                                                                 std::uint64_t version);
+                                                                 const CompileOptions& options);
 
     [[nodiscard]] const ServedRoute* match(const route::Query& query, route::Match& match) const {
         return router_.match(query, match) ? &routes[match.route] : nullptr;
@@ -68,6 +74,9 @@ class Snapshot {
     std::vector<ServedRoute> routes;
     std::vector<ServedService> services;
     std::vector<ServedUpstream> upstreams;
+    plugin::Consumers consumers;
+    plugin::Chains chains;
+    const plugin::Chain* unmatched = nullptr;  // of requests that no route takes: global plugins
 
   private:
     explicit Snapshot(route::Router router) : router_(std::move(router)) {}

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/slab.h"
@@ -21,25 +22,28 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
 
     Transaction(Core& on, net::Socket& from);
     Transaction(const Transaction&) = delete;
-    ~Transaction();  // also in the middle: the attempt is then cancelled
+    ~Transaction() override;  // also in the middle: the attempt is then cancelled
+
+    base::Task<base::Result<std::string_view>> read_request_body(std::size_t most) override;
+    void replace_request_body(std::string_view body) override;
 
     Core& core;
     net::Socket& client_socket;
     net::Slice head_bytes;                   // the views of `request` point into it
     std::shared_ptr<CoreSnapshot> snapshot;  // the configuration it began with
-    const ServedRoute* route = nullptr;
-    const ServedService* service = nullptr;
     Entrance entrance = Entrance::clients;
+    http::Method client_method = http::Method::get;  // plugins may ask the upstream with another one
     std::uint64_t connection_number = 0;
     std::uint64_t connection_requests = 0;
-    std::uint64_t head_size = 0;
 
     // ---- request body
     BodyRelay request_body;
     std::vector<net::Slice> replay;  // what was taken of it so far, raw, while it can be sent again
     bool is_replayable = true;
-    bool asked_to_continue = false;  // 100 (Continue) went out
-    bool is_last = false;            // nothing that this client sends afterwards is to be read as a request
+    bool asked_to_continue = false;                    // 100 (Continue) went out
+    std::optional<std::string> read_body;              // by a plugin, whole; its raw form stays in `replay`
+    std::optional<std::string_view> own_request_body;  // sent in the place of the client's
+    bool is_last = false;  // nothing that this client sends afterwards is to be read as a request
 
     // ---- upstream
     upstream::LinkPtr link;
@@ -48,13 +52,18 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     bool is_request_through = false;  // the upstream's kernel has all of it
     net::Slice response_head_bytes;   // the views of `response` point into it
     BodyRelay response_body;
-    bool is_tunnel = false;                   // 101: bytes go both ways until one side ends
-    std::shared_ptr<EndpointView> endpoints;  // what the attempt's endpoint was picked from
+    std::optional<std::string> buffered_response;  // the whole body, read before the client got anything
+    bool is_tunnel = false;                        // 101: bytes go both ways until one side ends
+    std::shared_ptr<EndpointView> endpoints;       // what the attempt's endpoint was picked from
     std::uint32_t endpoint = 0;
     bool is_attempt_open = false;     // the balancer counts it
     std::string_view pinning_cookie;  // Set-Cookie of hash_on cookie for a client that had none
 
-    [[nodiscard]] bool has_body() const { return request.framing != http::BodyFraming::none; }
+    // The response's body is response_text; else the upstream's, on its connection.
+    [[nodiscard]] bool is_body_in_hand() const { return !is_from_upstream || buffered_response.has_value(); }
+    // With a route, and a service: of the snapshot.
+    [[nodiscard]] const ServedRoute& served_route() const { return static_cast<const ServedRoute&>(*route); }
+    [[nodiscard]] const ServedService& served_service() const { return static_cast<const ServedService&>(*service); }
 };
 
 }  // namespace gateway

@@ -10,7 +10,7 @@ struct Tunnel {
           client(transaction.client_socket),
           upstream(*transaction.link->socket),
           last_moved(core.loop.now()),
-          idle(transaction.service->read_timeout) {
+          idle(transaction.served_service().read_timeout) {
         core.metrics.add(observe::Counter::tunnels);
         core.metrics.raise(observe::Gauge::tunnels_active);
     }

@@ -9,6 +9,7 @@
 
 #include "dialect/kong/environment.h"
 #include "gateway/document.h"
+#include "plugin/type.h"
 #include "schema/error.h"
 #include "schema/record.h"
 #include "schema/source.h"
@@ -19,6 +20,8 @@ namespace kong {
 struct PluginType {
     std::string_view name;
     const schema::Record* config = nullptr;
+    std::span<const plugin::Alias> aliases = {};  // older names of its settings
+    bool is_for_consumers = true;
 };
 
 // What this program serves. Whatever a document asks for beyond it is reported: an error where leaving it out would

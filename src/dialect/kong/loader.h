@@ -17,6 +17,10 @@
 
 namespace kong {
 
+[[nodiscard]] gateway::Protocols protocols_of(const schema::Set<std::string>& texts);
+// Where a field was written; the entity's own place if it was not.
+[[nodiscard]] schema::Mark mark_of(const schema::Node& node, std::string_view field);
+
 class Loader {
   public:
     explicit Loader(const LoadOptions& options);
@@ -101,7 +105,12 @@ class Loader {
     Parent add_plain(File& file, EntityKind kind, const schema::Node& node, const Parent& parent);
     Parent add_vault(File& file, const schema::Node& node, const Parent& parent);
     void add_members(const schema::Node& list, EntityKind of, const Parent& self);
-    void check_plugin(const struct Plugin& plugin, const schema::Node& node, const schema::Node* config);
+    void check_plugin(const struct Plugin& plugin, const schema::Node& node, const schema::Node* config,
+                      const Parent& parent);
+    // Settings under older names moved to where they are now; the same node if there are none.
+    const schema::Node* with_new_names(File& file, std::string_view plugin, const schema::Node& config);
+    // `ordering`: {before|after: {access: [names]}}.
+    std::vector<std::string> ordering_of(const schema::Node* ordering, std::string_view side);
     void check_service_served(const struct Service& service, const schema::Node& node);
     void check_upstream_served(const struct Upstream& upstream, const schema::Node& node);
     template <typename Entity>

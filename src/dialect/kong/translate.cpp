@@ -30,19 +30,6 @@ std::optional<gateway::Protocol> protocol_of(std::string_view text) {
     return static_cast<gateway::Protocol>(at - names.begin());
 }
 
-gateway::Protocols protocols_of(const schema::Set<std::string>& texts) {
-    gateway::Protocols out;
-    for (const std::string& text : texts) {
-        if (auto protocol = protocol_of(text)) out.set(static_cast<std::size_t>(*protocol));
-    }
-    return out;
-}
-
-schema::Mark mark_of(const Node& node, std::string_view field) {
-    const Node* value = node.find(field);
-    return value == nullptr ? node.mark() : value->mark();
-}
-
 template <typename Part>
 void copy_counters(gateway::ActiveCheck& out, const Part& part) {
     out.tcp_failures = static_cast<std::uint32_t>(part.tcp_failures);
@@ -101,6 +88,19 @@ gateway::HashInput hash_input(std::string_view on, const std::optional<std::stri
 }
 
 }  // namespace
+
+gateway::Protocols protocols_of(const schema::Set<std::string>& texts) {
+    gateway::Protocols out;
+    for (const std::string& text : texts) {
+        if (auto protocol = protocol_of(text)) out.set(static_cast<std::size_t>(*protocol));
+    }
+    return out;
+}
+
+schema::Mark mark_of(const Node& node, std::string_view field) {
+    const Node* value = node.find(field);
+    return value == nullptr ? node.mark() : value->mark();
+}
 
 bool Loader::plugin_is_served(std::string_view name) const {
     return std::any_of(options_.served.plugins.begin(), options_.served.plugins.end(),
@@ -312,104 +312,6 @@ Loader::Parent Loader::add_target(File& file, const Node& node, const Parent& pa
     out.target.mark = node.mark();
     base::Uuid id = out.target.id;
     targets_.push_back(std::move(out));
-    return {&type, id, index};
-}
-
-void Loader::check_plugin(const Plugin& plugin, const Node& node, const Node* config) {
-    const std::vector<PluginType>& served = options_.served.plugins;
-    auto type =
-        std::find_if(served.begin(), served.end(), [&](const PluginType& each) { return each.name == plugin.name; });
-    if (type != served.end()) {
-        if (type->config != nullptr) {
-            Node empty = Node::map({}, node.mark());
-            Reader::Under under(reader_, "config");
-            type->config->check(config == nullptr ? empty : *config, reader_);
-        }
-        if (plugin.ordering != nullptr && !options_.served.ordering) {
-            Reader::Under under(reader_, "ordering");
-            reader_.warning(plugin.ordering->mark(), "the order of plugins is not changed by this version");
-        }
-        for (auto [field, given] : {std::pair{"condition", plugin.condition.has_value()},
-                                    std::pair{"partials", plugin.partials != nullptr}}) {
-            if (!given) continue;
-            Reader::Under under(reader_, field);
-            reader_.problem(mark_of(node, field), fmt::format("'{}' is not served by this version", field));
-        }
-        return;
-    }
-    Reader::Under under(reader_, "name");
-    const KnownPlugin* known = find_plugin(plugin.name);
-    schema::Mark mark = mark_of(node, "name");
-    if (known == nullptr) {
-        std::vector<std::string_view> names;
-        for (const KnownPlugin& each : known_plugins()) names.push_back(each.name);
-        for (const PluginType& each : served) names.push_back(each.name);
-        std::string_view near = schema::nearest(plugin.name, names);
-        reader_.problem(
-            mark, fmt::format("plugin '{}' not enabled; add it to the 'plugins' configuration property", plugin.name),
-            near.empty() ? std::string() : fmt::format("did you mean '{}'?", near));
-    } else if (plugin.enabled && known->guards) {
-        reader_.problem(
-            mark,
-            fmt::format("plugin '{}' is not served by this version, and it guards what lies behind it", plugin.name),
-            "remove it, or set `enabled: false`, if that is what you want");
-    } else if (plugin.enabled) {
-        reader_.warning(mark, fmt::format("plugin '{}' is not served by this version and does nothing", plugin.name));
-    }
-}
-
-Loader::Parent Loader::add_plugin(File& file, const Node& node, const Parent& parent) {
-    const EntityType& type = entity_type(EntityKind::plugin);
-    Plugin plugin;
-    read(file, EntityKind::plugin, node, plugin);
-    const Node* config = plugin.config;
-    if (config != nullptr && !config->is(Kind::map)) {
-        Reader::Under under(reader_, "config");
-        reader_.expect(*config, Kind::map, "a record");
-        config = nullptr;
-    }
-    if (plugin.shared_config) {
-        const Node* shared =
-            file.plugin_configs == nullptr ? nullptr : file.plugin_configs->find(*plugin.shared_config);
-        if (shared == nullptr) {
-            Reader::Under under(reader_, "_config");
-            reader_.problem(mark_of(node, "_config"),
-                            fmt::format("'{}' is no entry of '_plugin_configs'", *plugin.shared_config));
-        } else {
-            Node* base = static_cast<Node*>(file.arena->allocate(sizeof(Node), alignof(Node)));
-            *base = config == nullptr ? *shared : merged(*file.arena, *config, *shared, merge_budget_);
-            config = base;
-        }
-    }
-    if (!plugin.name.empty()) check_plugin(plugin, node, config);
-    auto index = static_cast<Index>(result_.document.plugins.size());
-    std::string key;
-    if (!plugin.name.empty()) {
-        key = fmt::format("plugins:*:{}:{}:{}:{}", plugin.name, id_part(parent, EntityKind::route, plugin.route),
-                          id_part(parent, EntityKind::service, plugin.service),
-                          id_part(parent, EntityKind::consumer, plugin.consumer));
-        std::string group = id_part(parent, EntityKind::consumer_group, plugin.consumer_group);
-        if (!group.empty()) key += ":" + group;
-    }
-    gateway::PluginUse out;
-    out.id = identify(type, plugin.id, key, false, node, parent, index);
-    if (plugin.instance_name) declare(type, "instance_name", *plugin.instance_name, node, {index, out.id, node.mark()});
-    const Reference* references[] = {&plugin.service, &plugin.route, &plugin.consumer, &plugin.consumer_group};
-    Index* slots[] = {&out.service, &out.route, &out.consumer, &out.consumer_group};
-    for (std::size_t i = 0; i < type.parents.size(); ++i) {
-        *slots[i] = bind(type, type.parents[i], *references[i], node, parent, index,
-                         plugin.instance_name.value_or(out.id.text()));
-    }
-    out.name = std::move(plugin.name);
-    out.instance_name = plugin.instance_name.value_or("");
-    out.config = config;
-    out.enabled = plugin.enabled;
-    out.protocols = protocols_of(plugin.protocols);
-    out.tags = std::move(plugin.tags);
-    out.mark = node.mark();
-    out.path = reader_.path();
-    base::Uuid id = out.id;
-    result_.document.plugins.push_back(std::move(out));
     return {&type, id, index};
 }
 

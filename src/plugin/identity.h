@@ -1,0 +1,18 @@
+// Who a request is from, as authentication plugins find it out, and what the upstream is told of it (kong.md 4.2).
+#pragma once
+
+#include "plugin/exchange.h"
+
+namespace plugin {
+
+// Takes every identity field out of what a client sent (X-Consumer-*, X-Credential-*, X-Anonymous-Consumer,
+// X-Authenticated-*, also spelled with underscores): only this gateway says who somebody is. Before the first plugin.
+void remove_claimed_identity(http::Headers& headers);
+
+// A credential was right. `identifier` is what X-Credential-Identifier says; it lives as long as the exchange.
+// `consumer` may be null (a token that belongs to nobody in particular).
+void identify(Exchange& exchange, const Consumer* consumer, std::string_view identifier);
+// Nobody was found, and the configuration allows that: the request goes on as this consumer.
+void stay_anonymous(Exchange& exchange, const Consumer& consumer);
+
+}  // namespace plugin
