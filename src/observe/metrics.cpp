@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "observe/label.h"
+
 namespace observe {
 
 namespace {
@@ -90,19 +92,6 @@ void line(std::string& out, const Description& entry, std::string_view type, Num
         fmt::format_to(std::back_inserter(out), "cardea_{}{{{}}} {}\n", entry.name, entry.label, value);
 }
 
-// Label values: backslash, quote and line feed are escaped (Prometheus text format 0.0.4).
-std::string label_value(std::string_view text) {
-    std::string out;
-    for (char letter : text) {
-        if (letter == '\\' || letter == '"') out += '\\';
-        if (letter == '\n')
-            out += "\\n";
-        else
-            out += letter;
-    }
-    return out;
-}
-
 double seconds(std::uint64_t microseconds) { return static_cast<double>(microseconds) / 1e6; }
 }  // namespace
 
@@ -153,9 +142,7 @@ std::string Metrics::render(const std::vector<Sample>& samples) const {
         if (sample.name != last) head(out, sample.name, sample.help, sample.type);
         last = sample.name;
         std::string labels;
-        for (const auto& [key, value] : sample.labels)
-            fmt::format_to(std::back_inserter(labels), "{}{}=\"{}\"", labels.empty() ? "" : ",", key,
-                           label_value(value));
+        for (const auto& [key, value] : sample.labels) put_label(labels, key, value);
         if (!labels.empty()) labels = "{" + labels + "}";
         fmt::format_to(std::back_inserter(out), "cardea_{}{} {}\n", sample.name, labels, sample.value);
     }
