@@ -416,11 +416,7 @@ class Run {
         bool is_plain = call.function == Function::find && argument(call, 3).is_true();
         if (is_broken()) return {};
         auto from = static_cast<std::size_t>(std::max<std::int64_t>(position(wanted, text.size()) - 1, 0));
-        if (from > text.size()) {
-            // LuaJIT: find looks nowhere, match (as Lua 5.1) at the end.
-            if (call.function == Function::find) return {};
-            from = text.size();
-        }
+        from = std::min(from, text.size());
         if (is_plain) {
             if (!pay(text.size() - from + 1)) return {};
             std::size_t at = text.find(pattern, from);

@@ -1,8 +1,10 @@
 // Compiles the text of a template: Pratt's method over Lua's operator precedences.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <span>
 
 #include "http/characters.h"
 #include "plugin/lua_pattern.h"

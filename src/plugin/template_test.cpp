@@ -146,7 +146,7 @@ TEST(Template, HasTheMethodsOfStrings) {
     EXPECT_EQ(value("('a.b'):find('.', 1, true)"), "2");
     EXPECT_EQ(value("('abc'):find('c')"), "3");
     EXPECT_EQ(value("('abc'):find('b', 3)"), "nil");
-    EXPECT_EQ(value("('abc'):find('', 10)"), "nil");
+    EXPECT_EQ(value("('abc'):find('', 10)"), "4");
     EXPECT_EQ(value("('key=val'):match('=(.*)')"), "val");
     EXPECT_EQ(value("('key=val'):match('^%a+')"), "key");
     EXPECT_EQ(value("('key'):match('()y')"), "3");
