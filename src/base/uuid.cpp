@@ -3,8 +3,6 @@
 namespace base {
 namespace {
 
-constexpr std::size_t text_length = 36;
-
 constexpr bool is_dash_place(std::size_t index) { return index == 8 || index == 13 || index == 18 || index == 23; }
 
 int hex_digit(char c) {
@@ -19,10 +17,10 @@ Error malformed() { return Error::us(Code::invalid, "expected a valid UUID"); }
 }  // namespace
 
 Result<Uuid> Uuid::parse(std::string_view text) {
-    if (text.size() != text_length) return malformed();
+    if (text.size() != text_size) return malformed();
     Uuid uuid;
     std::size_t digits = 0;
-    for (std::size_t i = 0; i < text_length; ++i) {
+    for (std::size_t i = 0; i < text_size; ++i) {
         if (is_dash_place(i)) {
             if (text[i] != '-') return malformed();
             continue;
@@ -37,15 +35,19 @@ Result<Uuid> Uuid::parse(std::string_view text) {
 }
 
 std::string Uuid::text() const {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    out.reserve(text_length);
-    for (std::uint8_t byte : bytes) {
-        if (is_dash_place(out.size())) out += '-';
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
-    }
+    std::string out(text_size, '\0');
+    write(out.data());
     return out;
+}
+
+void Uuid::write(char* out) const {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::size_t at = 0;
+    for (std::uint8_t byte : bytes) {
+        if (is_dash_place(at)) out[at++] = '-';
+        out[at++] = digits[byte >> 4];
+        out[at++] = digits[byte & 15];
+    }
 }
 
 }  // namespace base

@@ -18,6 +18,9 @@ struct Uuid {
     // 8-4-4-4-12 hexadecimal digits of either case; nothing else.
     static Result<Uuid> parse(std::string_view text);
     [[nodiscard]] std::string text() const;
+    // Exactly text_size characters to `out`.
+    static constexpr std::size_t text_size = 36;
+    void write(char* out) const;
     [[nodiscard]] bool is_nil() const { return *this == Uuid{}; }
     auto operator<=>(const Uuid&) const = default;
 };

@@ -125,6 +125,12 @@ class Exchange {
     std::span<const Instance*> chosen;  // by step; empty where no step depends on the consumer
 
     [[nodiscard]] std::string_view id() const { return {request_id.data(), request_id.size()}; }
+    // An entity's id as text, in the arena.
+    [[nodiscard]] std::string_view text(const base::Uuid& uuid) {
+        char* at = arena.bytes(base::Uuid::text_size);
+        uuid.write(at);
+        return {at, base::Uuid::text_size};
+    }
 
     // ---- what a plugin remembers from one phase to the next, by a type of its own
     template <typename T>

@@ -36,7 +36,7 @@ void set_or_remove(http::Headers& headers, std::string_view name, std::string_vi
 
 void tell_consumer(Exchange& exchange, const Consumer* consumer) {
     http::Headers& headers = exchange.request.headers;
-    set_or_remove(headers, "X-Consumer-ID", consumer == nullptr ? "" : exchange.arena.copy(consumer->id.text()));
+    set_or_remove(headers, "X-Consumer-ID", consumer == nullptr ? "" : exchange.text(consumer->id));
     set_or_remove(headers, "X-Consumer-Custom-ID", consumer == nullptr ? "" : consumer->custom_id);
     set_or_remove(headers, "X-Consumer-Username", consumer == nullptr ? "" : consumer->username);
 }

@@ -101,11 +101,12 @@ std::string_view from_template(std::string_view text, std::string_view message, 
 }
 
 std::string_view error_body(BodyType type, const ErrorTemplates& own, std::string_view message, std::string_view id,
-                            base::Arena& arena) {
+                            std::string_view more, base::Arena& arena) {
     switch (type) {
         case BodyType::json:
             if (!own.json.empty()) return from_template(own.json, message, id, arena);
-            return arena.join("{\n  \"message\":\"", message, "\",\n  \"request_id\":\"", id, "\"\n}");
+            return arena.join("{\n  \"message\":", json_quoted(message, arena), ",\n  \"request_id\":\"", id, "\"",
+                              more.empty() ? "" : ",\n  ", more, "\n}");
         case BodyType::html:
             if (!own.html.empty()) return from_template(own.html, message, id, arena);
             return arena.join(
@@ -186,11 +187,11 @@ Verdict reply_text(Exchange& exchange, int status, std::string_view type, std::s
     return Verdict::answered;
 }
 
-Verdict reply_error(Exchange& exchange, int status, std::string_view message, ErrorKind kind) {
+Verdict reply_error(Exchange& exchange, int status, std::string_view message, ErrorKind kind, std::string_view more) {
     BodyType type = choose_type(exchange, kind);
     if (message.empty()) message = default_message(status);
     return reply_text(exchange, status, content_type(type),
-                      error_body(type, exchange.style->templates, message, exchange.id(), exchange.arena));
+                      error_body(type, exchange.style->templates, message, exchange.id(), more, exchange.arena));
 }
 
 Verdict reply_json(Exchange& exchange, int status, std::string_view json) {

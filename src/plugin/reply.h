@@ -29,7 +29,9 @@ enum class ErrorKind : std::uint8_t {
 };
 
 // An error answer; an empty message means the usual one of the status. `message` is a constant or lives in the arena.
-Verdict reply_error(Exchange& exchange, int status, std::string_view message, ErrorKind kind);
+// `more`: further members of a JSON body ("\"retry_after\":3"); other types leave it out.
+Verdict reply_error(Exchange& exchange, int status, std::string_view message, ErrorKind kind,
+                    std::string_view more = {});
 // The same for plugins: Kong's kong.response.error().
 inline Verdict refuse(Exchange& exchange, int status, std::string_view message) {
     return reply_error(exchange, status, message, ErrorKind::gateway);

@@ -1,0 +1,44 @@
+#include "plugin/limit_key.h"
+
+namespace plugin {
+
+namespace {
+
+std::string_view address_of(const Exchange& exchange, unsigned ipv6_prefix, base::Arena& arena) {
+    const net::IpAddress& ip = exchange.client.address.ip;
+    if (ip.is_v4() || ipv6_prefix >= 128) return arena.copy(ip.text());
+    std::array<std::uint8_t, 16> bytes = ip.bytes();
+    for (unsigned bit = ipv6_prefix; bit < 128; ++bit)
+        bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] & ~(0x80u >> bit % 8));
+    return arena.join(net::IpAddress::v6(bytes).text(), "/", std::to_string(ipv6_prefix));
+}
+
+}  // namespace
+
+std::string_view identifier_of(const LimitKey& key, Exchange& exchange) {
+    base::Arena& arena = exchange.arena;
+    const Identity& identity = exchange.identity;
+    switch (key.by) {
+        case LimitBy::consumer:
+            if (identity.consumer != nullptr) return exchange.text(identity.consumer->id);
+            if (identity.is_authenticated && !identity.credential.empty()) return identity.credential;
+            break;
+        case LimitBy::credential:
+            if (identity.is_authenticated && !identity.credential.empty()) return identity.credential;
+            break;
+        case LimitBy::service:
+            if (exchange.service != nullptr) return exchange.text(exchange.service->id);
+            break;
+        case LimitBy::header:
+            if (std::string_view value = exchange.request.headers.first(key.name); !value.empty()) return value;
+            break;
+        case LimitBy::path:
+            if (exchange.path == key.name) return exchange.path;
+            break;
+        case LimitBy::ip:
+            break;
+    }
+    return address_of(exchange, key.ipv6_prefix, arena);
+}
+
+}  // namespace plugin

@@ -1,0 +1,28 @@
+// What a limit is counted by: the consumer, the credential, the address, ... of a request, as rate-limiting and
+// response-ratelimiting take it (kong.md 4.8). Whatever is absent falls back to the client's address.
+#pragma once
+
+#include <string_view>
+
+#include "plugin/exchange.h"
+#include "schema/field.h"
+
+namespace plugin {
+
+enum class LimitBy : std::uint8_t { consumer, credential, ip, service, header, path };
+
+struct LimitKey {
+    LimitBy by = LimitBy::consumer;
+    std::string_view name;       // of the header, or the path
+    unsigned ipv6_prefix = 128;  // IPv6 clients share a counter by this many bits: one customer has many addresses
+};
+
+// The identifier as Kong writes it, in the arena.
+[[nodiscard]] std::string_view identifier_of(const LimitKey& key, Exchange& exchange);
+
+}  // namespace plugin
+
+template <>
+struct schema::Names<plugin::LimitBy> {
+    static constexpr std::array<std::string_view, 6> list{"consumer", "credential", "ip", "service", "header", "path"};
+};
