@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ORDER = ["base", "observe", "net", "http", "schema", "route", "upstream", "plugin", "plugins", "gateway", "dialect",
+ORDER = ["base", "observe", "net", "http", "cache", "schema", "route", "upstream", "plugin", "plugins", "gateway", "dialect",
          "admin", "command"]
 LONGEST = 600
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
