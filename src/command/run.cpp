@@ -79,6 +79,7 @@ class Program {
     // False if the deadline or a second signal cut it short.
     bool drain();
     [[nodiscard]] std::string status_json() const;
+    [[nodiscard]] std::string plugin_states() const;
     [[nodiscard]] std::string metrics_text() const;
 
     const gateway::Settings& settings_;
@@ -391,7 +392,19 @@ std::string Program::status_json() const {
            number("connects", metrics.total(Counter::upstream_connects)) + "," +
            number("reuses", metrics.total(Counter::upstream_reuses)) + "," +
            number("retries", metrics.total(Counter::upstream_retries)) + "},\"reloads\":{" + number("loaded", loaded_) +
-           "," + number("failed", failed_) + "},\"log_lines_dropped\":" + std::to_string(writer_.dropped()) + "}\n";
+           "," + number("failed", failed_) + "},\"plugins\":[" + plugin_states() +
+           "],\"log_lines_dropped\":" + std::to_string(writer_.dropped()) + "}\n";
+}
+
+// Breakers that are open, counters in use: what plugins keep.
+std::string Program::plugin_states() const {
+    std::string out;
+    for (const observe::Sample& sample : server_->process().shared.measure()) {
+        out += std::string(out.empty() ? "" : ",") + "{\"name\":\"" + sample.name + "\"";
+        for (const auto& [label, value] : sample.labels) out += ",\"" + label + "\":" + schema::json_quoted(value);
+        out += ",\"value\":" + fmt::format("{:g}", sample.value) + "}";
+    }
+    return out;
 }
 
 std::string Program::metrics_text() const {
@@ -421,6 +434,8 @@ std::string Program::metrics_text() const {
                        "counter",
                        {},
                        static_cast<double>(writer_.dropped())});
+    std::vector<observe::Sample> of_plugins = server_->process().shared.measure();
+    samples.insert(samples.end(), of_plugins.begin(), of_plugins.end());
     return server_->metrics().render(samples);
 }
 

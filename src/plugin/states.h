@@ -3,13 +3,15 @@
 // (connections to Redis, caches of tokens).
 #pragma once
 
-#include <functional>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <type_traits>
 #include <typeindex>
 #include <utility>
+#include <vector>
 
 #include "net/dns/overrides.h"
 #include "net/dns/resolver.h"
@@ -17,6 +19,13 @@
 #include "observe/metrics.h"
 
 namespace plugin {
+
+// A state that has numbers to show: on /metrics (as cardea_NAME) and on the status page. Called on an admin thread.
+class Measured {
+  public:
+    virtual ~Measured() = default;
+    virtual void measure(std::vector<observe::Sample>& samples) const = 0;
+};
 
 // Any thread. A state lives while some plugin holds it; snapshots overlap, so that a reload hands it on.
 class Shared {
@@ -29,28 +38,35 @@ class Shared {
         if (auto known = slot.lock()) return std::static_pointer_cast<T>(known);
         std::shared_ptr<T> fresh = make();
         slot = fresh;
+        if constexpr (std::is_base_of_v<Measured, T>) {
+            std::erase_if(measured_, [](const std::weak_ptr<Measured>& entry) { return entry.expired(); });
+            measured_.push_back(fresh);
+        }
         if (states_.size() >= sweep_at_) {
             std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
             sweep_at_ = std::max<std::size_t>(1024, states_.size() * 2);
         }
         return fresh;
     }
-    // Every living state of one type, with its key: for metrics and the status page.
-    template <typename T>
-    void each(const std::function<void(const std::string& key, T& state)>& visit) {
-        std::map<std::string, std::shared_ptr<T>> living;
+    // What every living state that is Measured has to show.
+    [[nodiscard]] std::vector<observe::Sample> measure() {
+        std::vector<std::shared_ptr<Measured>> living;
         {
             std::lock_guard guard(lock_);
-            for (auto& [key, slot] : states_)
-                if (key.first == std::type_index(typeid(T)))
-                    if (auto held = slot.lock()) living.emplace(key.second, std::static_pointer_cast<T>(held));
+            for (const std::weak_ptr<Measured>& entry : measured_)
+                if (auto held = entry.lock()) living.push_back(std::move(held));
         }
-        for (auto& [key, state] : living) visit(key, *state);
+        std::vector<observe::Sample> samples;
+        for (const auto& state : living) state->measure(samples);
+        std::stable_sort(samples.begin(), samples.end(),
+                         [](const observe::Sample& a, const observe::Sample& b) { return a.name < b.name; });
+        return samples;
     }
 
   private:
     std::mutex lock_;
     std::map<std::pair<std::type_index, std::string>, std::weak_ptr<void>> states_;
+    std::vector<std::weak_ptr<Measured>> measured_;
     std::size_t sweep_at_ = 1024;
 };
 
