@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "http/cookie.h"
 #include "http/query.h"
 
 namespace gateway {
@@ -14,15 +15,8 @@ constexpr std::size_t most_values = 64;  // of one header or argument; more do n
 
 std::string_view cookie_value(const http::Headers& headers, std::string_view name) {
     std::string_view found;
-    headers.all(http::Known::cookie, [&](std::string_view line) {
-        while (!line.empty()) {
-            std::size_t end = line.find(';');
-            std::string_view pair = line.substr(0, end);
-            line = end == line.npos ? std::string_view() : line.substr(end + 1);
-            while (!pair.empty() && pair.front() == ' ') pair.remove_prefix(1);
-            if (found.empty() && pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=')
-                found = pair.substr(name.size() + 1);
-        }
+    http::each_cookie(headers, name, [&](std::string_view value) {
+        if (found.empty()) found = value;
     });
     return found;
 }

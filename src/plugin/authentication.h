@@ -1,0 +1,46 @@
+// What Kong's authentication plugins share (kong.md 4.2): the anonymous consumer that a request goes on as when no
+// credential is right, and the order in which several such plugins on one route try.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "plugin/identity.h"
+#include "plugin/reply.h"
+#include "plugin/type.h"
+
+namespace plugin {
+
+class Anonymous {
+  public:
+    // `name`: the consumer's id or username; absent or empty: requests without a right credential are refused.
+    void prepare(const std::optional<std::string>& name, const Setup& setup) {
+        if (!name || name->empty()) return;
+        is_set_ = true;
+        consumer_ = setup.consumers.find(*name);
+        missing_ = "anonymous consumer " + *name + " is configured but doesn't exist";
+    }
+    // Another plugin has found out who it is, and this one is only an alternative to it.
+    [[nodiscard]] bool skips(const Exchange& exchange) const { return is_set_ && exchange.identity.is_authenticated; }
+    [[nodiscard]] bool is_set() const { return is_set_; }
+    // In the place of a refusal.
+    [[nodiscard]] Verdict admit(Exchange& exchange) const {
+        if (consumer_ == nullptr) return refuse(exchange, 500, missing_);
+        stay_anonymous(exchange, *consumer_);
+        return Verdict::go_on;
+    }
+
+  private:
+    bool is_set_ = false;
+    const Consumer* consumer_ = nullptr;
+    std::string missing_;
+};
+
+// `scheme`, `scheme realm="r"`: the value of WWW-Authenticate.
+[[nodiscard]] inline std::string challenge(std::string_view scheme, const std::optional<std::string>& realm) {
+    std::string out(scheme);
+    if (realm && !realm->empty()) out += " realm=\"" + *realm + "\"";
+    return out;
+}
+
+}  // namespace plugin
