@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "crypto/signer_for_tests.h"
+#include "crypto/token_checks_for_tests.h"
 
 namespace crypto {
 namespace {
@@ -121,6 +126,16 @@ TEST(KeySet, RefusesWhatIsNoKeySet) {
     for (std::size_t i = 0; i < KeySetRules().most_keys; ++i) many += ",0";
     EXPECT_FALSE(KeySet::parse(many + "]}"));
     EXPECT_FALSE(KeySet::parse(R"({"keys":[],"x":")" + std::string(KeySetRules().largest_document, 'x') + R"("})"));
+}
+
+TEST(KeySet, HoldsForTheSeedsOfItsFuzzTarget) {
+    int seen = 0;
+    for (const auto& file : std::filesystem::directory_iterator(CARDEA_SOURCE_DIR "/tests/fuzz/jwks_fuzz")) {
+        std::ifstream in(file.path(), std::ios::binary);
+        check_key_set(std::string(std::istreambuf_iterator<char>(in), {}));
+        ++seen;
+    }
+    EXPECT_GT(seen, 3);
 }
 
 }  // namespace

@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "crypto/signer_for_tests.h"
+#include "crypto/token_checks_for_tests.h"
 #include "crypto/verification_key.h"
 
 namespace crypto {
@@ -122,6 +127,16 @@ TEST(Token, HasNoKeyThatItBringsAlong) {
     auto token = Token::parse(compact, arena);
     ASSERT_TRUE(token);
     EXPECT_FALSE(key->verify(token->algorithm(), token->signed_text(), token->signature()));
+}
+
+TEST(Token, HoldsForTheSeedsOfItsFuzzTarget) {
+    int seen = 0;
+    for (const auto& file : std::filesystem::directory_iterator(CARDEA_SOURCE_DIR "/tests/fuzz/jws_fuzz")) {
+        std::ifstream in(file.path(), std::ios::binary);
+        check_token_input(std::string(std::istreambuf_iterator<char>(in), {}));
+        ++seen;
+    }
+    EXPECT_GT(seen, 3);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "crypto/public_key.h"
 
 #include <gtest/gtest.h>
+#include <openssl/encoder.h>
 #include <openssl/err.h>
 
 #include <map>
@@ -127,11 +128,13 @@ TEST(PublicKey, RefusesWeakAndHugeRsaKeys) {
 
 TEST(PublicKey, ReadsBothFormsOfPemAndNoOther) {
     const Signer& rsa = signer_for(Algorithm::rs256);
-    Owned<BIO, BIO_free> out(BIO_new(BIO_s_mem()));
-    ASSERT_EQ(PEM_write_bio_RSAPublicKey(out.get(), EVP_PKEY_get0_RSA(rsa.key())), 1);
-    char* text = nullptr;
-    long size = BIO_get_mem_data(out.get(), &text);
-    std::string old_form(text, static_cast<std::size_t>(size));
+    unsigned char* text = nullptr;
+    std::size_t size = 0;
+    Owned<OSSL_ENCODER_CTX, OSSL_ENCODER_CTX_free> encoder(
+        OSSL_ENCODER_CTX_new_for_pkey(rsa.key(), EVP_PKEY_PUBLIC_KEY, "PEM", "type-specific", nullptr));
+    ASSERT_EQ(OSSL_ENCODER_to_data(encoder.get(), &text, &size), 1);
+    std::string old_form(reinterpret_cast<char*>(text), size);
+    OPENSSL_free(text);
     ASSERT_TRUE(old_form.starts_with("-----BEGIN RSA PUBLIC KEY-----"));
     auto key = PublicKey::from_pem(old_form, Algorithm::rs256);
     ASSERT_TRUE(key) << key.error().detail;
