@@ -13,8 +13,8 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ORDER = ["base", "crypto", "observe", "net", "http", "cache", "schema", "route", "upstream", "plugin", "plugins",
-         "gateway", "dialect", "admin", "command"]
+ORDER = ["base", "crypto", "observe", "net", "redis", "http", "cache", "schema", "route", "upstream", "plugin",
+         "plugins", "gateway", "dialect", "admin", "command"]
 LONGEST = 600
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 PLACES = re.compile(r"(?<![\w.])/(?:work|root|home/\w+)/[\w.]|(?<![\w.])/tmp/cardea/")

@@ -18,6 +18,7 @@
 #include "net/socket.h"
 #include "net/time.h"
 #include "net/timer.h"
+#include "net/turn_end.h"
 
 namespace net {
 
@@ -86,6 +87,9 @@ class Loop {
     [[nodiscard]] virtual std::int64_t wall_now() const = 0;
     [[nodiscard]] TimerWheel& timers() { return timers_; }
 
+    // Runs what is linked before this loop next waits, once: so that what many do in one turn becomes one system call.
+    void at_turn_end(TurnEnd& turn_end) { turn_ends_.link(turn_end); }
+
     // ---- network
     // `sink` outlives the listener.
     virtual base::Result<std::unique_ptr<Listener>> listen(const SocketAddress& address, const ListenOptions& options,
@@ -120,10 +124,14 @@ class Loop {
     virtual void wake() = 0;
 
     void run_posted();
+    // Each loop calls it before it waits, and does not wait if it has_turn_ends() again.
+    void run_turn_ends() { turn_ends_.run(); }
+    [[nodiscard]] bool has_turn_ends() const { return !turn_ends_.is_empty(); }
     void release(Socket& socket);
     [[nodiscard]] bool has_posted() const { return has_posted_.load(std::memory_order_acquire); }
 
     TimerWheel timers_;
+    TurnEnds turn_ends_;
     Instant now_;
     BufferPool buffers_;
     bool stopped_ = false;

@@ -141,6 +141,10 @@ class Socket : public base::SlabAllocated<Socket> {
     // The same in two steps, for a sender that has something better to do meanwhile; sent() waits for the end.
     void start_send(Pieces& pieces, Instant deadline);
     [[nodiscard]] SendAwaiter sent() { return SendAwaiter(*this); }
+    // For senders that are no coroutines: wakes when the send that is_sending() has settled.
+    void on_sent(Waiter waiter) { wait_sent(waiter); }
+    // Of a send that has settled.
+    [[nodiscard]] IoStatus send_status() const { return send_status_; }
     [[nodiscard]] bool is_sending() const { return output_ != nullptr; }
     // Sent, failed, or past its deadline (then the kernel may still hold the bytes, and only closing is left).
     [[nodiscard]] bool is_send_settled() const { return output_ == nullptr || send_status_ != IoStatus::ok; }

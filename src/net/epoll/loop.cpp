@@ -110,9 +110,10 @@ EpollLoop::~EpollLoop() {
 
 void EpollLoop::turn(bool wait) {
     run_posted();
+    run_turn_ends();
     Instant next = timers_.next();
     int timeout = -1;
-    if (!wait || !ready_.empty() || has_posted() || stopped_)
+    if (!wait || !ready_.empty() || has_posted() || has_turn_ends() || stopped_)
         timeout = 0;
     else if (next != never)
         timeout = static_cast<int>(std::clamp<Instant>(next - posix::monotonic_now(), 0, 3'600'000));

@@ -31,7 +31,8 @@ SimulatedLoop::~SimulatedLoop() {
 void SimulatedLoop::turn(bool wait) {
     bool has_work = has_posted();
     run_posted();
-    has_work = has_work || has_posted() || stopped_ || schedule_.next() <= now_;
+    run_turn_ends();
+    has_work = has_work || has_posted() || has_turn_ends() || stopped_ || schedule_.next() <= now_;
     Instant next = std::min(schedule_.next(), timers_.next());
     if (++turns_in_this_instant_ > most_turns_in_one_instant)
         next = now_ + 1;

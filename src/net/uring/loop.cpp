@@ -201,9 +201,10 @@ void UringLoop::turn(bool wait) {
         is_enabled_ = true;
     }
     run_posted();
+    run_turn_ends();
     if (offered_ < want_offered_) offer_buffers();
     Instant next = timers_.next();
-    if (!wait || has_posted() || stopped_) {
+    if (!wait || has_posted() || has_turn_ends() || stopped_) {
         io_uring_submit_and_get_events(&ring_);
     } else if (next == never) {
         io_uring_submit_and_wait(&ring_, 1);
