@@ -289,6 +289,37 @@ TEST_P(LoopTest, ClosingInTheMiddleOfASendLeaksNothing) {
     run_until([&] { return loop->open_sockets() == 0; });
 }
 
+TEST_P(LoopTest, TheEndOfATurnComesBeforeTheNextWaitAndOnce) {
+    std::string ran;
+    TurnEnd later([](void* to) { *static_cast<std::string*>(to) += 'l'; }, &ran);
+    struct Again {
+        Loop& loop;
+        std::string& ran;
+        TurnEnd& other;
+    } again{*loop, ran, later};
+    TurnEnd first(
+        [](void* argument) {
+            auto& self = *static_cast<Again*>(argument);
+            self.ran += 'f';
+            self.loop.at_turn_end(self.other);
+        },
+        &again);
+    {
+        TurnEnd dropped([](void*) { FAIL(); }, nullptr);
+        loop->at_turn_end(dropped);
+        loop->at_turn_end(first);
+        loop->at_turn_end(first);
+    }
+    // What one of them links belongs to the next turn, so this one does not wait.
+    loop->turn(true);
+    EXPECT_EQ(ran, "f");
+    loop->turn(false);
+    EXPECT_EQ(ran, "fl");
+    loop->post([&] { loop->at_turn_end(later); });
+    loop->turn(true);
+    EXPECT_EQ(ran, "fll");
+}
+
 TEST_P(LoopTest, ManyConnectionsAtOnce) {
     constexpr int count = 300;
     std::vector<std::string> answers(count);

@@ -39,7 +39,8 @@ class ScriptedServer final : net::AcceptSink {
         std::size_t number = 0;
         bool is_authenticated = false;
         bool is_asking = false;
-        bool closes = false;  // once the output is sent
+        bool is_mute = false;  // from now on
+        bool closes = false;   // once the output is sent
         bool is_closed = false;
         net::Milliseconds pause{0};  // before what comes next is sent
         std::vector<Words> said;
@@ -118,6 +119,7 @@ class ScriptedServer final : net::AcceptSink {
             session.input += received.slice.text();
             while (std::optional<Words> words = next(session.input)) {
                 session.said.push_back(*words);
+                if (session.is_mute) continue;
                 std::optional<std::string> said = intercept ? intercept(session, *words) : std::nullopt;
                 session.output += said ? *said : answer(session, *words);
                 if (session.closes) break;
