@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 namespace plugin {
 
@@ -116,7 +117,51 @@ void WindowCounters::roll(Window& window, const Limit& limit, Counting counting,
     bool is_next = window.start != 0 && window_end(limit.period, window.start) == start;
     window.previous = is_next ? window.used : 0;
     window.used = 0;
+    window.unsynced = 0;
     window.start = start;
+}
+
+void WindowCounters::note_unsynced(Shard& shard, std::string_view identifier, Window& window, const Limit& limit,
+                                   double cost) {
+    if (!remembers_.load(std::memory_order_relaxed)) return;
+    if (window.unsynced == 0) shard.dirty.push_back({std::string(identifier), limit});
+    window.unsynced += cost;
+}
+
+std::vector<WindowCounters::Unsynced> WindowCounters::collect(std::size_t most) {
+    std::vector<Unsynced> out;
+    for (std::size_t i = 0; i < shard_count; ++i) {
+        Shard& shard = shards_[i];
+        std::lock_guard guard(shard.lock);
+        while (!shard.dirty.empty() && out.size() < most) {
+            Dirty dirty = std::move(shard.dirty.back());
+            shard.dirty.pop_back();
+            auto found = shard.entries.find(dirty.identifier);
+            if (found == shard.entries.end()) continue;
+            Window& window = found->second.windows[static_cast<std::size_t>(dirty.limit.period)];
+            if (window.unsynced == 0) continue;
+            out.push_back({std::move(dirty.identifier), dirty.limit, window.start, std::exchange(window.unsynced, 0)});
+        }
+    }
+    return out;
+}
+
+void WindowCounters::settle(const Unsynced& synced, double total) {
+    Shard& shard = shard_of(synced.identifier);
+    std::lock_guard guard(shard.lock);
+    auto found = shard.entries.find(synced.identifier);
+    if (found == shard.entries.end()) return;
+    Window& window = found->second.windows[static_cast<std::size_t>(synced.limit.period)];
+    if (window.start == synced.start) window.used = total + window.unsynced;
+}
+
+void WindowCounters::put_back(const Unsynced& unsynced) {
+    Shard& shard = shard_of(unsynced.identifier);
+    std::lock_guard guard(shard.lock);
+    auto found = shard.entries.find(unsynced.identifier);
+    if (found == shard.entries.end()) return;
+    Window& window = found->second.windows[static_cast<std::size_t>(unsynced.limit.period)];
+    if (window.start == unsynced.start) note_unsynced(shard, unsynced.identifier, window, unsynced.limit, unsynced.used);
 }
 
 double WindowCounters::left(const Window& window, const Limit& limit, Counting counting, std::int64_t now) {
@@ -173,6 +218,7 @@ bool WindowCounters::take(std::string_view identifier, std::span<const Limit> li
         Window& window = entry.windows[static_cast<std::size_t>(limits[i].period)];
         if (fits) {
             spend(window, limits[i], counting, now, cost);
+            note_unsynced(shard, identifier, window, limits[i], cost);
             std::int64_t until = counting == Counting::token_bucket ? window.start / 1000 + 1
                                                                     : window_end(limits[i].period, window.start);
             if (counting == Counting::sliding) until += longest(limits[i].period) * 1000;

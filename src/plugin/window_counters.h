@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace plugin {
 
@@ -49,6 +51,20 @@ class WindowCounters {
 
     explicit WindowCounters(std::size_t most = most_identifiers);
 
+    // ---- for counts that other nodes share: from now on, what is taken is also remembered until it is collected.
+    struct Unsynced {
+        std::string identifier;
+        Limit limit;
+        std::int64_t start = 0;  // of the window
+        double used = 0;         // since it was last collected
+    };
+    void remember_unsynced() { remembers_ = true; }
+    [[nodiscard]] std::vector<Unsynced> collect(std::size_t most);
+    // All nodes together have used `total` in that window, `synced` included.
+    void settle(const Unsynced& synced, double total);
+    // It was not said to the others: it is collected again.
+    void put_back(const Unsynced& unsynced);
+
     // Takes `cost` from each limit if all have that much left; else nothing. `now`: milliseconds since 1970.
     // False: refused. usages[i] is about limits[i].
     bool take(std::string_view identifier, std::span<const Limit> limits, Counting counting, std::int64_t now,
@@ -66,6 +82,11 @@ class WindowCounters {
         std::int64_t start = 0;  // token_bucket: the theoretical arrival time, in microseconds
         double used = 0;
         double previous = 0;  // of the window before
+        double unsynced = 0;  // part of `used`
+    };
+    struct Dirty {
+        std::string identifier;
+        Limit limit;
     };
     struct Entry {
         std::array<Window, period_count> windows{};
@@ -79,12 +100,14 @@ class WindowCounters {
         mutable std::mutex lock;
         std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries;
         std::size_t sweep_bucket = 0;
+        std::vector<Dirty> dirty;  // windows with something unsynced
     };
     static constexpr std::size_t shard_count = 64;
 
     Shard& shard_of(std::string_view identifier);
     Entry& entry_of(Shard& shard, std::string_view identifier, std::int64_t now);
     static void make_room(Shard& shard, std::int64_t now, bool is_full);
+    void note_unsynced(Shard& shard, std::string_view identifier, Window& window, const Limit& limit, double cost);
     static void roll(Window& window, const Limit& limit, Counting counting, std::int64_t now);
     static double left(const Window& window, const Limit& limit, Counting counting, std::int64_t now);
     static std::int64_t reset(const Window& window, const Limit& limit, Counting counting, std::int64_t now,
@@ -92,6 +115,7 @@ class WindowCounters {
     static void spend(Window& window, const Limit& limit, Counting counting, std::int64_t now, double cost);
 
     std::size_t most_per_shard_;
+    std::atomic<bool> remembers_{false};
     std::unique_ptr<Shard[]> shards_;
 };
 
