@@ -46,14 +46,16 @@ struct RedisFields {
         return schema::fields(
             field("host", &RedisFields::host, "Name or address of the server."),
             field("port", &RedisFields::port, "Its port."),
-            field("timeout", &RedisFields::timeout, "Longest wait for a connection, and for an answer.").between(1, 600'000),
+            field("timeout", &RedisFields::timeout, "Longest wait for a connection, and for an answer.")
+                .between(1, 600'000),
             field("username", &RedisFields::username, "Of an ACL user; absent: the default one.").referenceable(),
             field("password", &RedisFields::password, "Its password.").secret().referenceable(),
             field("database", &RedisFields::database, "Number of the database."),
             field("ssl", &RedisFields::ssl, "Speak TLS."),
             field("ssl_verify", &RedisFields::ssl_verify, "Check the certificate and its name."),
             field("server_name", &RedisFields::server_name, "Name in TLS; absent: the host."),
-            field("sentinel_master", &RedisFields::sentinel_master, "Name of the group at the Sentinels. Beyond Kong OSS."),
+            field("sentinel_master", &RedisFields::sentinel_master,
+                  "Name of the group at the Sentinels. Beyond Kong OSS."),
             field("sentinel_nodes", &RedisFields::sentinel_nodes, "The Sentinels. Beyond Kong OSS."),
             field("sentinel_username", &RedisFields::sentinel_username, "For the Sentinels.").referenceable(),
             field("sentinel_password", &RedisFields::sentinel_password, "For the Sentinels.").secret().referenceable(),
@@ -100,8 +102,8 @@ inline constexpr Alias redis_aliases[] = {{"redis_host", "redis.host"},
 // The core's client for these settings; equal ones share it. Lives as long as the core.
 [[nodiscard]] inline redis::Client& redis_client(Worker& worker, const redis::Settings& settings) {
     auto& clients = worker.state<redis::Clients>("", [&] {
-        return std::make_unique<redis::Clients>(
-            worker.loop, redis::Surroundings{worker.resolver, worker.overrides}, worker.index + 1);
+        return std::make_unique<redis::Clients>(worker.loop, redis::Surroundings{worker.resolver, worker.overrides},
+                                                worker.index + 1);
     });
     return clients.of(settings);
 }

@@ -161,7 +161,8 @@ void WindowCounters::put_back(const Unsynced& unsynced) {
     auto found = shard.entries.find(unsynced.identifier);
     if (found == shard.entries.end()) return;
     Window& window = found->second.windows[static_cast<std::size_t>(unsynced.limit.period)];
-    if (window.start == unsynced.start) note_unsynced(shard, unsynced.identifier, window, unsynced.limit, unsynced.used);
+    if (window.start == unsynced.start)
+        note_unsynced(shard, unsynced.identifier, window, unsynced.limit, unsynced.used);
 }
 
 double WindowCounters::left(const Window& window, const Limit& limit, Counting counting, std::int64_t now) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "observe/log.h"
 #include "plugin/in_flight.h"
 #include "plugin/limit_key.h"
 #include "plugin/redis_fields.h"
@@ -102,8 +103,7 @@ class Syncing {
             for (std::size_t i = 0; i < batch.size(); ++i) {
                 base::Result<redis::Reply> reply = co_await *calls[i];
                 std::optional<std::int64_t> total;
-                if (reply && reply->is_array() && reply->elements().size() == 1)
-                    total = reply->elements()[0].integer();
+                if (reply && reply->is_array() && reply->elements().size() == 1) total = reply->elements()[0].integer();
                 if (total)
                     counters_->settle(batch[i], static_cast<double>(*total));
                 else
@@ -360,20 +360,19 @@ struct RateLimiting {
         return std::max<std::int64_t>(1, (window_end(period, now) - now + 999) / 1000);
     }
 
-
     base::Task<base::Result<Counted>> count_in_redis(redis::Client& client, Exchange& exchange,
                                                      std::string_view identifier, std::int64_t now) const {
         std::array<std::string_view, period_count> keys;
         std::array<std::string_view, period_count + 1> arguments;
         arguments[0] = "1";
         for (std::size_t i = 0; i < limits_.size(); ++i) {
-            keys[i] = exchange.arena.copy(redis_key(*redis_, prefix_, identifier, limits_[i].period,
-                                                    window_start(limits_[i].period, now)));
+            keys[i] = exchange.arena.copy(
+                redis_key(*redis_, prefix_, identifier, limits_[i].period, window_start(limits_[i].period, now)));
             arguments[i + 1] = exchange.arena.copy(std::to_string(longest(limits_[i].period)));
         }
-        redis::Call call = client.run(count_script(), {keys.data(), limits_.size()},
-                                      {arguments.data(), limits_.size() + 1},
-                                      net::after(exchange.worker.loop.now(), redis_->read_timeout));
+        redis::Call call =
+            client.run(count_script(), {keys.data(), limits_.size()}, {arguments.data(), limits_.size() + 1},
+                       net::after(exchange.worker.loop.now(), redis_->read_timeout));
         base::Result<redis::Reply> reply = co_await call;
         if (!reply) co_return std::move(reply).error();
         if (!reply->is_array() || reply->elements().size() != limits_.size())
@@ -394,7 +393,8 @@ struct RateLimiting {
         Usages usages;
         bool fits = counters_->take(identifier, limits_, counting_, now, 1, usages);
         exchange.worker
-            .state<Syncing>(sync_key_, [&] { return std::make_unique<Syncing>(exchange.worker, *redis_, prefix_, counters_); })
+            .state<Syncing>(sync_key_,
+                            [&] { return std::make_unique<Syncing>(exchange.worker, *redis_, prefix_, counters_); })
             .soon(interval_);
         return tell(exchange, fits, usages);
     }
