@@ -48,6 +48,15 @@ bool equal_in_constant_time(std::string_view left, std::string_view right) {
     return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
+Digest hmac(Hash hash, std::string_view secret, std::string_view message) {
+    MacState state = prepared(hash, secret);
+    Digest out(digest_size(hash));
+    std::size_t size = 0;
+    ensure(EVP_MAC_update(state.get(), bytes_of(message), message.size()) == 1);
+    ensure(EVP_MAC_final(state.get(), out.data(), &size, out.size()) == 1 && size == out.size(), size);
+    return out;
+}
+
 HmacKey::HmacKey(Hash hash, std::string_view secret) : hash_(hash), id_(next_id()), secret_(secret) {}
 HmacKey::~HmacKey() { OPENSSL_cleanse(secret_.data(), secret_.size()); }
 

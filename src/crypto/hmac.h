@@ -17,6 +17,9 @@ namespace crypto {
 // The time depends on the sizes only.
 [[nodiscard]] bool equal_in_constant_time(std::string_view left, std::string_view right);
 
+// With a secret that is not used often enough to be kept ready.
+[[nodiscard]] Digest hmac(Hash hash, std::string_view secret, std::string_view message);
+
 class HmacKey {
   public:
     static constexpr std::size_t kept_states = 2048;  // a thread, 0.9 KiB each once used

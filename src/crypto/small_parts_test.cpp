@@ -34,6 +34,12 @@ TEST(Hmac, KnowsThePublishedMacs) {  // RFC 4231 4.3, RFC 2202 3
               "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
 }
 
+TEST(Hmac, WithoutAKeptKeyIsTheSame) {
+    for (Hash hash : {Hash::sha1, Hash::sha256, Hash::sha384, Hash::sha512}) {
+        EXPECT_EQ(hmac(hash, "secret", "m").view(), HmacKey::make(hash, "secret")->sign("m").view());
+    }
+}
+
 TEST(Hmac, AnswersAlikeHoweverOftenAndWhicheverKeyWasUsedBefore) {
     std::vector<HmacKey> keys;
     for (std::size_t i = 0; i < HmacKey::kept_states + 3; ++i) {

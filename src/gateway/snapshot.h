@@ -53,6 +53,7 @@ struct CompileOptions {
     plugin::Shared& shared;
     net::dns::Resolver* resolver = nullptr;
     unsigned cores = 1;
+    std::int64_t loaded_at = 0;  // milliseconds since 1970
 };
 
 class Snapshot {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "http/characters.h"
 #include "plugin/identity.h"
 #include "plugin/reply.h"
 #include "plugin/type.h"
@@ -42,5 +43,16 @@ class Anonymous {
     if (realm && !realm->empty()) out += " realm=\"" + *realm + "\"";
     return out;
 }
+
+// A setting that names a header.
+inline constexpr schema::Format header_name_format{
+    "^[a-zA-Z0-9-_]+$", [](std::string_view text) {
+        for (char c : text) {
+            if (!http::character::is_alphanumeric(c) && c != '-' && c != '_')
+                return "bad header name '" + std::string(text) +
+                       "', allowed characters are A-Z, a-z, 0-9, '_', and '-'";
+        }
+        return std::string();
+    }};
 
 }  // namespace plugin

@@ -127,6 +127,20 @@ class Form {
     }
     [[nodiscard]] bool is_changed() const { return is_changed_; }
 
+    [[nodiscard]] std::optional<MultipartField> field(std::string_view name) const {
+        std::optional<MultipartField> found;
+        for (const Part* part = parts_; part != parts_ + count_; ++part) {
+            if (!is_named(*part, name)) continue;
+            if (found) {
+                found->has_several = true;
+                break;
+            }
+            std::size_t end = part->rest.find("\r\n\r\n");
+            found = {.value = end == part->rest.npos ? std::string_view() : part->rest.substr(end + 4)};
+        }
+        return found;
+    }
+
     [[nodiscard]] std::string_view written() const {
         std::size_t size = before_.size() + delimiter_.size() + after_.size() + 6;
         for (const Part* part = parts_; part != parts_ + count_; ++part) {
@@ -255,6 +269,13 @@ MultipartEdited edit_multipart(std::string_view text, std::string_view content_t
     for (const MultipartEdit& edit : edits) form.apply(edit);
     if (!form.is_changed()) return {Outcome::unchanged, text};
     return {Outcome::edited, form.written()};
+}
+
+std::optional<MultipartField> multipart_field(std::string_view text, std::string_view content_type,
+                                              std::string_view name, base::Arena& arena) {
+    Form form(text, arena);
+    if (form.read(content_type) != Outcome::unchanged) return std::nullopt;
+    return form.field(name);
 }
 
 }  // namespace plugin

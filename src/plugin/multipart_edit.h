@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -39,5 +40,14 @@ inline constexpr std::size_t max_multipart_parts = 10'000;
 // `content_type` is the field's whole value, with its boundary parameter.
 [[nodiscard]] MultipartEdited edit_multipart(std::string_view text, std::string_view content_type,
                                              std::span<const MultipartEdit> edits, base::Arena& arena);
+
+// The bytes of the parts of that name: of the only one, and whether there are more. Nothing where there is none, or
+// where the form could not be looked through.
+struct MultipartField {
+    std::string_view value;
+    bool has_several = false;
+};
+[[nodiscard]] std::optional<MultipartField> multipart_field(std::string_view text, std::string_view content_type,
+                                                            std::string_view name, base::Arena& arena);
 
 }  // namespace plugin

@@ -107,5 +107,22 @@ TEST(EditMultipart, BoundsTheParts) {
     EXPECT_EQ(edited(text + "--XX\r\n\r\n\r\n--XX--", {{Kind::remove, "a", ""}}), "too large");
 }
 
+TEST(MultipartField, IsTheBytesOfItsPart) {
+    base::Arena arena;
+    std::string type = "multipart/form-data; boundary=b";
+    std::string form =
+        "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n"
+        "--b\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=c; filename=x\r\n\r\n\r\n\r\nx\r\n"
+        "--b\r\nContent-Disposition: form-data; name=\"d\"\r\n\r\n1\r\n"
+        "--b\r\nContent-Disposition: form-data; name=\"d\"\r\n\r\n2\r\n--b--\r\n";
+    EXPECT_EQ(multipart_field(form, type, "a", arena)->value, "one");
+    EXPECT_FALSE(multipart_field(form, type, "a", arena)->has_several);
+    EXPECT_EQ(multipart_field(form, type, "c", arena)->value, "\r\n\r\nx");
+    EXPECT_TRUE(multipart_field(form, type, "d", arena)->has_several);
+    EXPECT_FALSE(multipart_field(form, type, "e", arena));
+    EXPECT_FALSE(multipart_field(form.substr(0, form.size() - 6), type, "a", arena));
+    EXPECT_FALSE(multipart_field(form, "multipart/form-data", "a", arena));
+}
+
 }  // namespace
 }  // namespace plugin

@@ -29,6 +29,8 @@ FieldTexts fields_of(const Acl& acl) { return {{"group", acl.group}}; }
 FieldTexts fields_of(const KeyauthCredential& credential) {
     FieldTexts out{{"key", credential.key}};
     if (credential.ttl) out.emplace_back("ttl", std::to_string(*credential.ttl));
+    if (credential.ttl && credential.created_at)
+        out.emplace_back("created_at", std::to_string(static_cast<std::int64_t>(*credential.created_at)));
     return out;
 }
 FieldTexts fields_of(const BasicauthCredential& credential) {

@@ -1,0 +1,252 @@
+// key-auth: only requests that bring an API key of a consumer (kong.md 4.4), in a header, an argument or the body.
+#include <charconv>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/json.h"
+#include "http/query.h"
+#include "plugin/authentication.h"
+#include "plugin/credential_index.h"
+#include "plugin/json_edit.h"
+#include "plugin/multipart_edit.h"
+#include "plugin/query_edit.h"
+
+namespace plugin {
+
+namespace {
+
+constexpr std::size_t most_body = 1024 * 1024;  // of a body that is looked through for a key
+
+// What one place of a request holds under a name.
+struct Found {
+    enum class What : std::uint8_t { nothing, key, several };
+    What what = What::nothing;
+    std::string_view key;
+
+    void add(std::string_view value) {
+        what = what == What::nothing ? What::key : What::several;
+        key = value;
+    }
+    [[nodiscard]] bool is(What other) const { return what == other; }
+};
+
+Found in_headers(const http::Headers& headers, std::string_view name) {
+    Found found;
+    headers.all(name, [&](std::string_view value) { found.add(value); });
+    return found;
+}
+
+// An argument without '=' holds no text.
+Found in_arguments(std::string_view text, std::string_view name, base::Arena& arena) {
+    Found found;
+    http::QueryArguments arguments(text);
+    for (http::QueryArgument argument; arguments.next(argument);) {
+        if (argument.has_value && http::decode_argument(argument.name, arena) == name)
+            found.add(http::decode_argument(argument.value, arena));
+    }
+    return found;
+}
+
+enum class Form : std::uint8_t { none, arguments, json, multipart };
+
+Form form_of(std::string_view content_type) {
+    std::string_view type = http::trim(content_type.substr(0, content_type.find(';')));
+    if (http::equals_ignore_case(type, "application/x-www-form-urlencoded")) return Form::arguments;
+    if (http::equals_ignore_case(type, "application/json")) return Form::json;
+    if (http::equals_ignore_case(type, "multipart/form-data")) return Form::multipart;
+    return Form::none;
+}
+
+class Body {
+  public:
+    Body(std::string_view text, std::string_view content_type, base::Arena& arena)
+        : text_(text), type_(content_type), form_(form_of(content_type)), arena_(arena) {}
+
+    [[nodiscard]] Found find(std::string_view name) const {
+        Found found;
+        if (form_ == Form::arguments) return in_arguments(text_, name, arena_);
+        if (form_ == Form::json) {
+            auto object = crypto::Object::parse(text_, arena_);
+            if (auto key = object ? object->string(name) : std::nullopt) found.add(*key);
+        } else if (form_ == Form::multipart) {
+            if (auto field = multipart_field(text_, type_, name, arena_)) {
+                found.add(field->value);
+                if (field->has_several) found.add(field->value);
+            }
+        }
+        return found;
+    }
+    // The body without what stands under the name; nothing if it has none.
+    [[nodiscard]] std::optional<std::string_view> without(std::string_view name) const {
+        if (form_ == Form::arguments) {
+            Arguments arguments(text_, arena_);
+            arguments.remove(name);
+            if (arguments.is_changed()) return arguments.written(Arguments::Order::as_given);
+        } else if (form_ == Form::json) {
+            JsonEdit edit{.kind = JsonEdit::Kind::remove, .name = name};
+            JsonEdited edited = edit_json(text_, std::span(&edit, 1), arena_);
+            if (edited.outcome == JsonEdited::Outcome::edited) return edited.text;
+        } else if (form_ == Form::multipart) {
+            MultipartEdit edit{.kind = MultipartEdit::Kind::remove, .name = name};
+            MultipartEdited edited = edit_multipart(text_, type_, std::span(&edit, 1), arena_);
+            if (edited.outcome == MultipartEdited::Outcome::edited) return edited.text;
+        }
+        return std::nullopt;
+    }
+
+  private:
+    std::string_view text_;
+    std::string_view type_;
+    Form form_;
+    base::Arena& arena_;
+};
+
+}  // namespace
+
+struct KeyAuth {
+    static constexpr std::string_view name = "key-auth";
+    static constexpr int priority = 1250;
+    static constexpr bool is_for_consumers = false;
+    static constexpr std::string_view summary =
+        "Lets requests pass that bring an API key of a consumer (`keyauth_credentials`). The upstream is told who it "
+        "is.";
+    static constexpr std::string_view example = R"(config:
+  key_names: [apikey]
+  hide_credentials: true
+)";
+
+    struct Config {
+        std::vector<std::string> key_names{"apikey"};
+        bool hide_credentials = false;
+        std::optional<std::string> anonymous;
+        bool key_in_header = true;
+        bool key_in_query = true;
+        bool key_in_body = false;
+        bool run_on_preflight = true;
+        std::optional<std::string> realm;
+
+        static constexpr auto fields() {
+            using schema::field;
+            return schema::fields(
+                field("key_names", &Config::key_names, "Names of the header, argument or body member with the key.")
+                    .matches(header_name_format),
+                field("hide_credentials", &Config::hide_credentials, "The upstream does not get the key."),
+                field("anonymous", &Config::anonymous,
+                      "Consumer (id or username) as which requests without a right key go on."),
+                field("key_in_header", &Config::key_in_header, "Look into the headers."),
+                field("key_in_query", &Config::key_in_query, "Look into the query."),
+                field("key_in_body", &Config::key_in_body,
+                      "Look into bodies of forms and JSON objects, of at most 1 MiB."),
+                field("run_on_preflight", &Config::run_on_preflight, "Ask OPTIONS requests for a key too."),
+                field("realm", &Config::realm, "Named in WWW-Authenticate."));
+        }
+    };
+    Config config;
+
+    base::Result<void> prepare(const Setup& setup) {
+        anonymous_.prepare(config.anonymous, setup);
+        challenge_ = challenge("Key", config.realm);
+        keys_ = CredentialIndex::of(setup, "keyauth_credentials", "key");
+        ttl_ = keys_->credentials().place("ttl");
+        created_at_ = keys_->credentials().place("created_at");
+        loaded_at_ = setup.loaded_at / 1000;
+        return {};
+    }
+
+    Verdict on_request(Exchange& exchange) const {
+        if (!config.run_on_preflight && exchange.request.method == http::Method::options) return Verdict::go_on;
+        if (anonymous_.skips(exchange)) return Verdict::go_on;
+        if (config.key_in_body && exchange.has_request_body()) return Verdict::wait;
+        return decide(exchange, nullptr);
+    }
+
+    base::Task<Verdict> wait_request(Exchange& exchange) const {
+        base::Result<std::string_view> text = co_await exchange.read_request_body(most_body);
+        if (!text) {
+            // A key in there could neither be found nor hidden.
+            bool is_large = text.error().code == base::Code::too_large;
+            co_return refuse(exchange, is_large ? 413 : 400, {});
+        }
+        Body body(*text, exchange.request.headers.first(http::Known::content_type), exchange.arena);
+        co_return decide(exchange, &body);
+    }
+
+  private:
+    Verdict decide(Exchange& exchange, const Body* body) const {
+        std::string_view message;
+        const Credential* credential = find(exchange, body, message);
+        if (credential != nullptr) {
+            identify(exchange, &keys_->consumer_of(*credential), exchange.text(credential->id));
+            return Verdict::go_on;
+        }
+        if (anonymous_.is_set()) return anonymous_.admit(exchange);
+        exchange.client_headers.set(http::Known::www_authenticate, challenge_);
+        return refuse(exchange, 401, message);
+    }
+
+    const Credential* find(Exchange& exchange, const Body* body, std::string_view& message) const {
+        message = "No API key found in request";
+        for (const std::string& key_name : config.key_names) {
+            Found found;
+            if (config.key_in_header) found = in_headers(exchange.request.headers, key_name);
+            if (found.is(Found::What::nothing) && config.key_in_query && exchange.request.has_query)
+                found = in_arguments(exchange.request.query, key_name, exchange.arena);
+            if (found.is(Found::What::nothing) && body != nullptr) found = body->find(key_name);
+            if (found.is(Found::What::nothing)) continue;
+            if (found.is(Found::What::several)) {
+                message = "Duplicate API key found";
+                return nullptr;
+            }
+            if (found.key.empty()) return nullptr;
+            message = "Unauthorized";
+            const Credential* credential = keys_->find(found.key);
+            if (credential != nullptr && is_over(exchange, *credential)) credential = nullptr;
+            if (config.hide_credentials) hide(exchange, key_name, body);
+            return credential;
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] bool is_over(const Exchange& exchange, const Credential& credential) const {
+        if (ttl_ >= credential.values.size() || credential.values[ttl_].empty()) return false;
+        std::int64_t lasts = number_of(credential.values[ttl_]);
+        if (lasts == 0) return false;  // Kong: no end
+        std::int64_t began = loaded_at_;
+        if (created_at_ < credential.values.size() && !credential.values[created_at_].empty())
+            began = number_of(credential.values[created_at_]);
+        return began + lasts <= exchange.worker.loop.wall_now() / 1000;
+    }
+
+    void hide(Exchange& exchange, std::string_view key_name, const Body* body) const {
+        http::RequestHead& request = exchange.request;
+        if (config.key_in_header) request.headers.remove(key_name);
+        if (config.key_in_query && request.has_query) {
+            Arguments arguments(request.query, exchange.arena);
+            arguments.remove(key_name);
+            if (arguments.is_changed()) {
+                request.query = arguments.written(Arguments::Order::by_name);
+                request.has_query = !request.query.empty();
+            }
+        }
+        if (body == nullptr) return;
+        if (auto rest = body->without(key_name)) exchange.replace_request_body(*rest);
+    }
+
+    static std::int64_t number_of(std::string_view text) {
+        std::int64_t out = 0;
+        std::from_chars(text.data(), text.data() + text.size(), out);
+        return out;
+    }
+
+    Anonymous anonymous_;
+    std::string challenge_;
+    std::shared_ptr<const CredentialIndex> keys_;
+    std::size_t ttl_ = 0;
+    std::size_t created_at_ = 0;
+    std::int64_t loaded_at_ = 0;
+};
+REGISTER_PLUGIN(KeyAuth);
+
+}  // namespace plugin
