@@ -83,6 +83,15 @@ bool has_right_protocol(Transaction& transaction) {
     return false;
 }
 
+// RFC 9110 7.6.1: what the client nominates ends here. Before plugins run: the fields that they set are not its to end.
+void end_nominated(http::RequestHead& request) {
+    if (request.connection.nominated_count == 0) return;
+    request.headers.remove_if([&](const http::Header& header) {
+        return request.connection.nominates(header.name) && http::is_hop_by_hop(header, request.connection);
+    });
+    request.connection.nominated_count = 0;
+}
+
 void log_failure(const Transaction& transaction, const base::Error& error) {
     if (error.source == base::Source::client) return;
     static thread_local observe::Throttle throttle;  // of what every request would say
@@ -166,6 +175,7 @@ Task<void> serve(Transaction& transaction) {
     transaction.service = snapshot.service_of(*route);
     transaction.chain = route->chain;
     plugin::remove_claimed_identity(transaction.request.headers);
+    end_nominated(transaction.request);
     std::uint64_t most = transaction.core.settings.limits.body_bytes;
     if (most != 0 && transaction.request.framing == http::BodyFraming::length &&
         transaction.request.content_length > most) {
