@@ -1,9 +1,16 @@
 // request-termination: answers requests itself, all of them or those that carry a trigger (kong.md 4.19).
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "http/characters.h"
+#include "http/path.h"
 #include "http/query.h"
 #include "plugin/reply.h"
 #include "plugin/type.h"
@@ -31,12 +38,108 @@ std::string_view termination_message(int status) {
     }
 }
 
-bool has_argument(const Exchange& exchange, std::string_view name, base::Arena& arena) {
+// What an echo holds of a body at most.
+constexpr std::size_t max_echoed_body = 1 << 20;
+
+// A JSON object, written member by member. An echo does not have to be fast.
+class Members {
+  public:
+    void add(std::string_view name, std::string_view json) {
+        text_ += text_.size() == 1 ? "" : ",";
+        quote(name);
+        text_ += ':';
+        text_ += json;
+    }
+    void add_text(std::string_view name, std::string_view text) {
+        add(name, {});
+        quote(text);
+    }
+    [[nodiscard]] std::string done() && { return std::move(text_) + "}"; }
+
+  private:
+    void quote(std::string_view text) {
+        base::Arena arena;
+        // A client may send bytes that are no UTF-8, which JSON must be.
+        std::string plain;
+        if (!http::is_utf8(text)) {
+            for (char c : text) plain += static_cast<unsigned char>(c) < 0x80 ? c : '?';
+            text = plain;
+        }
+        text_ += json_quoted(text, arena);
+    }
+    std::string text_ = "{";
+};
+
+// Names once each, in lower case, with all their values.
+std::string echo_headers(const http::Headers& headers) {
+    std::map<std::string, std::string> all;
+    for (const http::Header& header : headers) {
+        std::string name(header.name);
+        std::transform(name.begin(), name.end(), name.begin(), http::lower);
+        std::string& values = all[name];
+        values.append(values.empty() ? "" : ", ").append(header.value);
+    }
+    Members members;
+    for (const auto& [name, values] : all) members.add_text(name, values);
+    return std::move(members).done();
+}
+
+std::string echo_query(Exchange& exchange) {
+    Members members;
+    std::set<std::string_view> seen;
     http::QueryArguments arguments(exchange.request.query);
-    http::QueryArgument argument;
-    while (arguments.next(argument))
-        if (http::decode_argument(argument.name, arena) == name) return true;
-    return false;
+    for (http::QueryArgument argument; arguments.next(argument);) {
+        std::string_view name = http::decode_argument(argument.name, exchange.arena);
+        if (!seen.insert(name).second) continue;  // the first of several
+        if (argument.has_value)
+            members.add_text(name, http::decode_argument(argument.value, exchange.arena));
+        else
+            members.add(name, "true");
+    }
+    return std::move(members).done();
+}
+
+std::string echo_captures(const route::Match& match) {
+    Members named;
+    Members unnamed;
+    if (match.by_regex) {
+        for (const route::CaptureName& name : match.names) named.add_text(name.name, match.capture(name.group));
+        for (std::size_t i = 1; i < match.captures.count; ++i) unnamed.add_text(std::to_string(i), match.capture(i));
+    }
+    Members both;
+    both.add("named", std::move(named).done());
+    both.add("unnamed", std::move(unnamed).done());
+    return std::move(both).done();
+}
+
+// A route or a service.
+template <typename Facts>
+std::string echo_facts(const Facts* facts) {
+    if (facts == nullptr) return "null";
+    Members members;
+    members.add_text("id", facts->id.text());
+    if (!facts->name.empty()) members.add_text("name", facts->name);
+    return std::move(members).done();
+}
+
+std::string echo_request(Exchange& exchange, std::string_view body) {
+    const http::RequestHead& request = exchange.request;
+    Members members;
+    members.add_text("scheme", exchange.client.scheme);
+    members.add_text("host", request.host);
+    members.add("port", std::to_string(exchange.client.local.port));
+    members.add("headers", echo_headers(request.headers));
+    members.add("query", echo_query(exchange));
+    members.add_text("raw_body", body);
+    members.add_text("method", request.method_token);
+    members.add_text("path", request.raw_path);
+    members.add("uri_captures", echo_captures(exchange.match));
+    return std::move(members).done();
+}
+
+std::string this_host() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string();
 }
 
 }  // namespace
@@ -80,8 +183,12 @@ struct RequestTermination {
 
     Verdict on_request(Exchange& exchange) const {
         if (config.trigger && !exchange.request.headers.has(*config.trigger) &&
-            !has_argument(exchange, *config.trigger, exchange.arena))
+            !http::find_argument(exchange.request.query, *config.trigger, exchange.arena))
             return Verdict::go_on;
+        if (config.echo) {
+            if (exchange.has_request_body()) return Verdict::wait;
+            return echo(exchange, {});
+        }
         if (config.body)
             return reply_text(exchange, config.status_code,
                               config.content_type ? std::string_view(*config.content_type)
@@ -91,6 +198,29 @@ struct RequestTermination {
             config.message ? std::string_view(*config.message) : termination_message(config.status_code);
         if (message.empty()) return reply_text(exchange, config.status_code, {}, {});
         return reply_message(exchange, config.status_code, message);
+    }
+
+    // The body that is to be echoed.
+    base::Task<Verdict> wait_request(Exchange& exchange) const {
+        base::Result<std::string_view> body = co_await exchange.read_request_body(max_echoed_body);
+        bool is_large = !body && body.error().code == base::Code::too_large;
+        if (!body && !is_large) co_return refuse(exchange, body.error().status != 0 ? body.error().status : 400, {});
+        co_return echo(exchange, body ? *body : std::string_view());
+    }
+
+  private:
+    // Kong tells its node's id, too; nodes have none here.
+    Verdict echo(Exchange& exchange, std::string_view body) const {
+        Members kong;
+        kong.add("worker_pid", std::to_string(::getpid()));
+        kong.add_text("hostname", this_host());
+        Members all;
+        all.add_text("message", termination_message(config.status_code));
+        all.add("kong", std::move(kong).done());
+        all.add("request", echo_request(exchange, body));
+        all.add("matched_route", echo_facts(exchange.route));
+        all.add("matched_service", echo_facts(exchange.service));
+        return reply_json(exchange, config.status_code, exchange.arena.copy(std::move(all).done()));
     }
 };
 REGISTER_PLUGIN(RequestTermination);

@@ -30,5 +30,27 @@ TEST_F(RequestTerminationTest, RefusesSettingsThatExcludeEachOther) {
     EXPECT_NE(try_use("request-termination", "{status_code: 99}").find("between 100 and 599"), std::string::npos);
 }
 
+// The members of kong.md 4.19; a hostile client does not break the JSON.
+TEST_F(RequestTerminationTest, EchoesTheRequest) {
+    use("request-termination", "{echo: true, status_code: 404}");
+    std::string got = answer(
+        "POST /a%20b?x=1&x=2&y&z=%22 HTTP/1.1\r\nHost: Gw.example\r\nX-A: 1\r\nx-a: \"2\xff\"\r\nContent-Length: "
+        "4\r\n\r\n"
+        "\"b\ny");
+    EXPECT_TRUE(got.starts_with("404 {\"message\":\"Not found\",\"kong\":{\"worker_pid\":")) << got;
+    for (std::string_view part :
+         {R"("scheme":"http","host":"Gw.example","port":8000)", R"("x-a":"1, \"2?\"")",
+          R"("query":{"x":"1","y":true,"z":"\""})", R"("raw_body":"\"b\u000ay")", R"("method":"POST","path":"/a%20b")",
+          R"("uri_captures":{"named":{},"unnamed":{}})", R"("matched_route":{"id":"00000000-)"})
+        EXPECT_NE(got.find(part), std::string::npos) << part << " in " << got;
+    EXPECT_NE(answer("GET / HTTP/1.1\r\nHost: a\r\n\r\n").find(R"("raw_body":"")"), std::string::npos);
+}
+
+TEST_F(RequestTerminationTest, EchoesOnlyWhereItIsTriggered) {
+    use("request-termination", "{echo: true, trigger: x-stop}");
+    EXPECT_EQ(answer("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "go on");
+    EXPECT_TRUE(answer("GET /?x-stop HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("503 {\"message\":"));
+}
+
 }  // namespace
 }  // namespace plugin
