@@ -22,21 +22,25 @@ class AddressList {
             return base::success();
         }
         TRY(block, net::Cidr::parse(text));
-        blocks_.push_back(block);
+        // A block of IPv6 says nothing of IPv4 clients, whose addresses lie inside ::/0 in the mapped form.
+        bool is_v6 = text.find(':') != text.npos && text.find('.') == text.npos;
+        (is_v6 ? blocks_v6_ : blocks_v4_).push_back(block);
         return base::success();
     }
     void seal() { std::sort(addresses_.begin(), addresses_.end()); }
 
-    [[nodiscard]] bool empty() const { return addresses_.empty() && blocks_.empty(); }
+    [[nodiscard]] bool empty() const { return addresses_.empty() && blocks_v4_.empty() && blocks_v6_.empty(); }
     [[nodiscard]] bool contains(const net::IpAddress& address) const {
+        const std::vector<net::Cidr>& blocks = address.is_v4() ? blocks_v4_ : blocks_v6_;
         return std::binary_search(addresses_.begin(), addresses_.end(), address) ||
-               std::any_of(blocks_.begin(), blocks_.end(),
+               std::any_of(blocks.begin(), blocks.end(),
                            [&address](const net::Cidr& block) { return block.contains(address); });
     }
 
   private:
     std::vector<net::IpAddress> addresses_;
-    std::vector<net::Cidr> blocks_;
+    std::vector<net::Cidr> blocks_v4_;
+    std::vector<net::Cidr> blocks_v6_;
 };
 
 base::Result<AddressList> list_of(const std::vector<std::string>& texts) {

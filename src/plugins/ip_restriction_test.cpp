@@ -55,5 +55,14 @@ TEST_F(IpRestrictionTest, SettingsThatAreRefused) {
             << bad;
 }
 
+TEST_F(IpRestrictionTest, ABlockOfOneFamilySaysNothingOfTheOther) {
+    use("ip-restriction", "allow: ['::/0']");
+    auto four = exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(run(*four), Verdict::answered);
+    auto six = exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    six->client.address.ip = net::IpAddress::parse("2001:db8::1").value();
+    EXPECT_EQ(run(*six), Verdict::go_on);
+}
+
 }  // namespace
 }  // namespace plugin
