@@ -1,6 +1,6 @@
 """Prints a token for a consumer of examples/consumers.yaml, good for a day.
 
-    python3 examples/demo/token.py [alice|bob]"""
+    python3 examples/demo/make_token.py [alice|bob]"""
 
 import base64
 import hashlib
