@@ -242,8 +242,7 @@ bool Program::load(std::string& report) {
                 result.document.upstreams.size(), std::chrono::system_clock::now().time_since_epoch() / 1ms};
     auto snapshot = gateway::Snapshot::compile(
         std::move(result.document), *live_,
-        {version_, server_->process().shared, resolver_.get(), static_cast<unsigned>(server_->metrics().cores()),
-         facts.loaded_at});
+        {version_, server_->process().shared, static_cast<unsigned>(server_->metrics().cores()), facts.loaded_at});
     if (!snapshot) {
         report += "cardea: " + snapshot.error().detail + "\n";
         return false;

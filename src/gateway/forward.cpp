@@ -100,7 +100,6 @@ std::string_view target_for(Transaction& transaction) {
     path = http::escape_path(path, arena);
     if (transaction.request.has_query)
         path = arena.join(path, "?", http::escape_query(transaction.request.query, arena));
-    transaction.upstream_target = path;
     return path;
 }
 
@@ -344,8 +343,6 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
         transaction.chain->on_upstream_response(transaction);
         co_return base::success();
     }
-    transaction.failed_tries.push_back(
-        {transaction.upstream_address, transaction.timings.upstream_began, base::name(result.error().code)});
     transaction.chain->on_upstream_failure(transaction, result.error());
     log.progress.body_replayable = transaction.is_replayable;
     finish_attempt(transaction, result.error().source == base::Source::client ? upstream::Outcome::cancelled

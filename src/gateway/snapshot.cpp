@@ -108,7 +108,6 @@ base::Result<void> add_plugins(Document& document, const CompileOptions& options
                             {id_at(document.routes, use.route), id_at(document.services, use.service),
                              use.consumer == none ? base::Uuid{} : consumer_ids[use.consumer],
                              id_at(document.consumer_groups, use.consumer_group)},
-                            options.resolver,
                             options.loaded_at};
         if (type->prepare != nullptr)
             if (auto prepared = type->prepare(instance.plugin.get(), setup); !prepared)

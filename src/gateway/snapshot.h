@@ -51,7 +51,6 @@ struct ServedRoute : plugin::RouteFacts {
 struct CompileOptions {
     std::uint64_t version = 1;
     plugin::Shared& shared;
-    net::dns::Resolver* resolver = nullptr;
     unsigned cores = 1;
     std::int64_t loaded_at = 0;  // milliseconds since 1970
 };

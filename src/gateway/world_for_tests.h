@@ -144,7 +144,7 @@ class World {
     }
 
     void publish(Document document) {
-        auto snapshot = Snapshot::compile(std::move(document), live, {++version, process.shared, &resolver, 1}).value();
+        auto snapshot = Snapshot::compile(std::move(document), live, {++version, process.shared, 1}).value();
         snapshots.push_back(snapshot);
         served.emplace_back(snapshot);
         core->use(std::move(snapshot));

@@ -67,7 +67,6 @@ class Chain {
     // is to be awaited, and then on_request() again if it said go_on.
     [[nodiscard]] Verdict on_request(Exchange& exchange) const;
     [[nodiscard]] base::Task<Verdict> wait_request(Exchange& exchange) const;
-    // Some plugin will have to wait for the answer of the request phase, perhaps.
     [[nodiscard]] Attempt on_upstream_request(Exchange& exchange) const;
     void on_upstream_failure(Exchange& exchange, const base::Error& error) const;
     void on_upstream_response(Exchange& exchange) const;
@@ -77,7 +76,6 @@ class Chain {
     void on_log(Exchange& exchange) const;
 
     [[nodiscard]] bool empty() const { return steps_.empty(); }
-    [[nodiscard]] bool has_log() const { return !log_.empty(); }
     [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
 
   private:

@@ -61,13 +61,6 @@ struct Identity {
     std::span<const std::string_view> groups;  // authenticated groups that come from elsewhere than a consumer
 };
 
-// One try at an upstream, written when it has ended or failed.
-struct Try {
-    net::SocketAddress address;
-    net::Instant began = net::never;
-    std::string_view failure;  // empty: it answered
-};
-
 // Bytes of the upstream's response body, kept on their way to the client.
 struct BodyCapture {
     std::string bytes;
@@ -104,24 +97,20 @@ class Exchange {
     bool is_from_cache = false;  // ... of an earlier request: answered by a plugin, shown to clients as the upstream's
     http::Headers client_headers;      // fields for whatever answer the client gets; each takes the place of its name
     BodyCapture* capture = nullptr;    // set in on_upstream_response: keeps the body; must live as long as this
-    std::shared_ptr<const void> kept;  // what response_text points into, if not into the arena
 
     // ---- what happened
     Timings timings;
     std::uint32_t tries = 0;
-    std::vector<Try> failed_tries;
     net::SocketAddress upstream_address;  // of the last try
     std::uint64_t request_body_bytes = 0;
     std::uint64_t response_body_bytes = 0;
     std::uint64_t request_head_bytes = 0;
-    std::string_view upstream_target;   // path and query as they were sent
     std::uint16_t upstream_status = 0;  // as it came, whatever plugins made of it
 
     // ---- for plugin/chain and plugin/reply
     const Chain* chain = nullptr;
     const AnswerStyle* style = nullptr;
     std::uint16_t chain_step = 0;
-    std::uint16_t executed = 0;         // steps before it had their turn (or were passed over after an answer)
     std::span<const Instance*> chosen;  // by step; empty where no step depends on the consumer
 
     [[nodiscard]] std::string_view id() const { return {request_id.data(), request_id.size()}; }

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/text_hash.h"
+
 namespace plugin {
 
 class InFlight {
@@ -47,15 +49,11 @@ class InFlight {
     }
 
   private:
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-    };
     struct alignas(64) Shard {
         std::mutex lock;
-        std::unordered_map<std::string, std::uint64_t, Hash, std::equal_to<>> counts;
+        std::unordered_map<std::string, std::uint64_t, base::TextHash, std::equal_to<>> counts;
     };
-    Shard& shard_of(std::string_view identifier) { return shards_[Hash()(identifier) % shards_.size()]; }
+    Shard& shard_of(std::string_view identifier) { return shards_[base::TextHash()(identifier) % shards_.size()]; }
     void leave(std::string_view identifier) {
         Shard& shard = shard_of(identifier);
         std::lock_guard guard(shard.lock);

@@ -1,5 +1,10 @@
 #include "plugin/limit_key.h"
 
+#include <charconv>
+#include <cmath>
+
+#include "crypto/hash.h"
+
 namespace plugin {
 
 namespace {
@@ -30,7 +35,10 @@ std::string_view identifier_of(const LimitKey& key, Exchange& exchange) {
             if (exchange.service != nullptr) return exchange.text(exchange.service->id);
             break;
         case LimitBy::header:
-            if (std::string_view value = exchange.request.headers.first(key.name); !value.empty()) return value;
+            if (std::string_view value = exchange.request.headers.first(key.name); !value.empty())
+                return value.size() <= longest_identifier
+                           ? value
+                           : arena.copy(crypto::hex(crypto::digest(crypto::Hash::sha256, value).view()));
             break;
         case LimitBy::path:
             if (exchange.path == key.name) return exchange.path;
@@ -39,6 +47,14 @@ std::string_view identifier_of(const LimitKey& key, Exchange& exchange) {
             break;
     }
     return address_of(exchange, key.ipv6_prefix, arena);
+}
+
+std::string_view limit_text(double value, base::Arena& arena) {
+    char text[32];
+    char* end = std::to_chars(text, text + sizeof text, value).ptr;
+    if (value == std::floor(value) && std::abs(value) < 1e15)
+        end = std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value)).ptr;
+    return arena.copy({text, static_cast<std::size_t>(end - text)});
 }
 
 }  // namespace plugin

@@ -17,8 +17,13 @@ struct LimitKey {
     unsigned ipv6_prefix = 128;  // IPv6 clients share a counter by this many bits: one customer has many addresses
 };
 
+// A client's own text (a header) beyond this stands for itself by its SHA-256: what is remembered of it is bounded.
+inline constexpr std::size_t longest_identifier = 128;
+
 // The identifier as Kong writes it, in the arena.
 [[nodiscard]] std::string_view identifier_of(const LimitKey& key, Exchange& exchange);
+// A limit or what remains of it, as the headers say it: whole numbers without a point.
+[[nodiscard]] std::string_view limit_text(double value, base::Arena& arena);
 
 }  // namespace plugin
 

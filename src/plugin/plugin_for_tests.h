@@ -94,7 +94,7 @@ class PluginTest : public testing::Test {
         schema::Reader reader(problems);
         under_test = type->make(tree.root(), reader);
         if (problems.has_errors()) return schema::print_human(problems, {"test"});
-        struct Setup setup{consumers, shared, cores, id, {}, nullptr, loop.wall_now()};
+        struct Setup setup{consumers, shared, cores, id, {}, loop.wall_now()};
         if (type->prepare != nullptr)
             if (auto prepared = type->prepare(under_test.get(), setup); !prepared) return prepared.error().detail;
         return {};

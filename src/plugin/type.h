@@ -50,7 +50,6 @@ struct Setup {
     unsigned cores = 1;  // Worker::index is below it
     base::Uuid id;       // of this use of the plugin; the same over reloads
     Scope scope;
-    net::dns::Resolver* resolver = nullptr;
     std::int64_t loaded_at = 0;  // milliseconds since 1970
     // Stable text for states that must survive a reload: what the use is bound to and its id.
     [[nodiscard]] std::string state_key() const { return id.text(); }

@@ -67,7 +67,7 @@ WindowCounters::WindowCounters(std::size_t most)
     : most_per_shard_(std::max<std::size_t>(1, most / shard_count)), shards_(std::make_unique<Shard[]>(shard_count)) {}
 
 WindowCounters::Shard& WindowCounters::shard_of(std::string_view identifier) {
-    std::size_t hash = Hash()(identifier);
+    std::size_t hash = base::TextHash()(identifier);
     return shards_[(hash >> 40 ^ hash) % shard_count];
 }
 

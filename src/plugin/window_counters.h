@@ -14,6 +14,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/text_hash.h"
+
 namespace plugin {
 
 enum class Period : std::uint8_t { second, minute, hour, day, month, year };
@@ -92,13 +94,9 @@ class WindowCounters {
         std::array<Window, period_count> windows{};
         std::int64_t over_at = 0;  // ms: nothing in it counts any more
     };
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-    };
     struct alignas(64) Shard {
         mutable std::mutex lock;
-        std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries;
+        std::unordered_map<std::string, Entry, base::TextHash, std::equal_to<>> entries;
         std::size_t sweep_bucket = 0;
         std::vector<Dirty> dirty;  // windows with something unsynced
     };

@@ -1,4 +1,3 @@
-#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -130,19 +129,20 @@ TEST(BreakerTest, LetsOnlyItsTrialsThroughWhateverTheThreads) {
     BreakerRules rules{1, net::Milliseconds(1000), net::Milliseconds(1000), 3};
     Breaker::Ticket first = breaker->enter(rules, 0);
     first.failed(rules, 0);
-    std::atomic<int> passed{0};
+    std::vector<std::vector<Breaker::Ticket>> held(4);
     std::vector<std::thread> threads;
-    for (int t = 0; t < 4; ++t)
-        threads.emplace_back([&] {
-            std::vector<Breaker::Ticket> held;
+    for (auto& own : held)
+        threads.emplace_back([&breaker, &rules, &own] {
             for (int i = 0; i < 100; ++i)
-                if (Breaker::Ticket ticket = breaker->enter(rules, 1000)) {
-                    ++passed;
-                    ticket.succeeded(rules);
-                }
+                if (Breaker::Ticket ticket = breaker->enter(rules, 1000)) own.push_back(std::move(ticket));
         });
     for (std::thread& thread : threads) thread.join();
-    EXPECT_GE(passed, 3);
+    std::size_t passed = 0;
+    for (const auto& own : held) passed += own.size();
+    EXPECT_EQ(passed, 3u);
+    EXPECT_EQ(breaker->state(), Breaker::State::half_open);
+    for (auto& own : held)
+        for (Breaker::Ticket& ticket : own) ticket.succeeded(rules);
     EXPECT_EQ(breaker->state(), Breaker::State::closed);
     EXPECT_EQ(breaker->opened(), 1u);
 }

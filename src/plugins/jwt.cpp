@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/text_hash.h"
 #include "crypto/base64.h"
 #include "crypto/jws.h"
 #include "crypto/verification_key.h"
@@ -16,11 +17,6 @@ namespace plugin {
 
 namespace {
 
-struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-};
-
 // One jwt_secret, ready to verify.
 struct TokenKey {
     const Consumer* consumer = nullptr;
@@ -31,7 +27,7 @@ struct TokenKey {
 // All of a configuration, by what the token's key claim says. Immutable; shared by all uses of the plugin.
 struct TokenKeys {
     std::uint64_t generation = 0;  // never the same again: what was verified by other keys is not taken over
-    std::unordered_map<std::string, TokenKey, TextHash, std::equal_to<>> by_name;
+    std::unordered_map<std::string, TokenKey, base::TextHash, std::equal_to<>> by_name;
     std::string faults;
 };
 
@@ -103,7 +99,7 @@ class VerifiedTokens {
         std::uint64_t generation;
         const TokenKey* key;
     };
-    std::unordered_map<std::string, Entry, TextHash, std::equal_to<>> tokens_;
+    std::unordered_map<std::string, Entry, base::TextHash, std::equal_to<>> tokens_;
     std::size_t bytes_ = 0;
 };
 

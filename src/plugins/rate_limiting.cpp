@@ -1,7 +1,6 @@
 // rate-limiting: so many requests in each second, minute, hour, day, month or year (kong.md 4.8). With `policy: local`
 // the count is one for all cores and exact: at no instant do more pass than the limit says.
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -29,14 +28,6 @@ constexpr std::array<std::string_view, period_count> limit_names{"X-RateLimit-Li
 constexpr std::array<std::string_view, period_count> remaining_names{
     "X-RateLimit-Remaining-Second", "X-RateLimit-Remaining-Minute", "X-RateLimit-Remaining-Hour",
     "X-RateLimit-Remaining-Day",    "X-RateLimit-Remaining-Month",  "X-RateLimit-Remaining-Year"};
-
-std::string_view number(double value, base::Arena& arena) {
-    char text[32];
-    char* end = std::to_chars(text, text + sizeof text, value).ptr;
-    if (value == std::floor(value) && std::abs(value) < 1e15)
-        end = std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value)).ptr;
-    return arena.copy({text, static_cast<std::size_t>(end - text)});
-}
 
 }  // namespace
 
@@ -429,14 +420,14 @@ struct RateLimiting {
             http::Headers& headers = exchange.client_headers;
             for (std::size_t i = 0; i < limits_.size(); ++i) {
                 auto period = static_cast<std::size_t>(limits_[i].period);
-                headers.add({limit_names[period], number(limits_[i].most, arena), http::Known::none});
-                headers.add({remaining_names[period], number(usages[i].remaining, arena), http::Known::none});
+                headers.add({limit_names[period], limit_text(limits_[i].most, arena), http::Known::none});
+                headers.add({remaining_names[period], limit_text(usages[i].remaining, arena), http::Known::none});
             }
-            headers.add({"RateLimit-Limit", number(limits_[tightest].most, arena), http::Known::none});
-            headers.add({"RateLimit-Remaining", number(usages[tightest].remaining, arena), http::Known::none});
-            headers.add({"RateLimit-Reset", number(static_cast<double>(usages[tightest].reset_seconds), arena),
+            headers.add({"RateLimit-Limit", limit_text(limits_[tightest].most, arena), http::Known::none});
+            headers.add({"RateLimit-Remaining", limit_text(usages[tightest].remaining, arena), http::Known::none});
+            headers.add({"RateLimit-Reset", limit_text(static_cast<double>(usages[tightest].reset_seconds), arena),
                          http::Known::none});
-            if (!fits) headers.add(http::Known::retry_after, number(static_cast<double>(wait), arena));
+            if (!fits) headers.add(http::Known::retry_after, limit_text(static_cast<double>(wait), arena));
         }
         return fits ? Verdict::go_on : refuse_with(exchange, wait);
     }
@@ -444,7 +435,7 @@ struct RateLimiting {
     Verdict refuse_with(Exchange& exchange, std::int64_t wait) const {
         std::string_view more;
         if (!config.hide_client_headers)
-            more = exchange.arena.join("\"retry_after\":", number(static_cast<double>(wait), exchange.arena));
+            more = exchange.arena.join("\"retry_after\":", limit_text(static_cast<double>(wait), exchange.arena));
         return reply_error(exchange, static_cast<int>(config.error_code), config.error_message, ErrorKind::gateway,
                            more);
     }

@@ -1,5 +1,6 @@
 #include <thread>
 
+#include "plugin/limit_key.h"
 #include "plugin/plugin_for_tests.h"
 #include "plugin/window_counters.h"
 
@@ -63,6 +64,16 @@ TEST_F(RateLimitingTest, CountsByHeaderAndByAddressWithoutIt) {
     EXPECT_EQ(call("GET / HTTP/1.1\r\nHost: a\r\nX-Key: a\r\n\r\n"), "429 0");
     EXPECT_EQ(call(), "ok 0");
     EXPECT_EQ(call(), "429 0");
+}
+
+TEST_F(RateLimitingTest, ALongHeaderIsCountedWholeButNotKept) {
+    use("rate-limiting", "{minute: 1, limit_by: header, header_name: X-Key}");
+    auto with = [](const std::string& key) { return "GET / HTTP/1.1\r\nHost: a\r\nX-Key: " + key + "\r\n\r\n"; };
+    std::string longer(1000, 'k');
+    EXPECT_EQ(call(with(longer + "a")), "ok 0");
+    EXPECT_EQ(call(with(longer + "b")), "ok 0");
+    EXPECT_EQ(call(with(longer + "a")), "429 0");
+    EXPECT_LE(identifier_of({LimitBy::header, "X-Key"}, *last).size(), longest_identifier);
 }
 
 TEST_F(RateLimitingTest, ConsumersHaveTheirOwnCounts) {

@@ -8,6 +8,7 @@
 
 #include "http/characters.h"
 #include "observe/log.h"
+#include "plugin/header_edit.h"
 #include "plugin/json_edit.h"
 #include "plugin/multipart_edit.h"
 #include "plugin/name_value.h"
@@ -391,7 +392,7 @@ struct RequestTransformer {
                     headers.remove(edit.name);
                     break;
                 case Kind::rename:
-                    rename_header(exchange, edit);
+                    rename_header(headers, edit.name, edit.text, exchange.arena);
                     break;
                 case Kind::replace:
                     if (!headers.has(edit.name)) break;
@@ -409,19 +410,6 @@ struct RequestTransformer {
             }
         }
         return true;
-    }
-
-    static void rename_header(Exchange& exchange, const Edit& edit) {
-        http::Headers& headers = exchange.request.headers;
-        std::size_t count = headers.count(edit.name);
-        if (count == 0) return;
-        auto* kept = static_cast<std::string_view*>(
-            exchange.arena.allocate(count * sizeof(std::string_view), alignof(std::string_view)));
-        std::size_t at = 0;
-        headers.all(edit.name, [&](std::string_view value) { new (kept + at++) std::string_view(value); });
-        headers.remove(edit.name);
-        headers.remove(edit.text);
-        for (std::size_t i = 0; i < count; ++i) headers.add(edit.text, kept[i]);
     }
 
     // ---- body

@@ -65,8 +65,6 @@ constexpr schema::Format limit_name{
     "a token",
     [](std::string_view text) { return http::is_token(text) ? std::string() : "invalid value: " + std::string(text); }};
 
-std::string_view number(double value, base::Arena& arena) { return arena.copy(fmt::format("{:.14g}", value)); }
-
 // Fields that speak of the body that was replaced, or would let a cache keep what has come in its place.
 constexpr std::uint64_t of_the_body =
     http::bit(http::Known::content_length) | http::bit(http::Known::content_type) |
@@ -162,7 +160,7 @@ struct ResponseRateLimiting {
             for (std::size_t i = 1; i < named.limits.size(); ++i) least = std::min(least, usages[i].remaining);
             if (config.block_on_first_violation && least <= 0)
                 return refuse(exchange, 429, exchange.arena.join("API rate limit exceeded for '", named.name, "'"));
-            exchange.request.headers.set(named.upstream_header, number(least, exchange.arena));
+            exchange.request.headers.set(named.upstream_header, limit_text(least, exchange.arena));
         }
         return Verdict::go_on;
     }
@@ -255,8 +253,8 @@ struct ResponseRateLimiting {
     static void tell(Exchange& exchange, const Named& named, const Usages& usages) {
         for (std::size_t i = 0; i < named.limits.size(); ++i) {
             http::Headers& headers = exchange.response.headers;
-            headers.set(named.limit_headers[i], number(named.limits[i].most, exchange.arena));
-            headers.set(named.remaining_headers[i], number(usages[i].remaining, exchange.arena));
+            headers.set(named.limit_headers[i], limit_text(named.limits[i].most, exchange.arena));
+            headers.set(named.remaining_headers[i], limit_text(usages[i].remaining, exchange.arena));
         }
     }
 

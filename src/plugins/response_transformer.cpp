@@ -11,6 +11,7 @@
 
 #include "http/characters.h"
 #include "observe/log.h"
+#include "plugin/header_edit.h"
 #include "plugin/json_edit.h"
 #include "plugin/name_value.h"
 #include "plugin/reply.h"
@@ -226,7 +227,7 @@ struct ResponseTransformer {
                     headers.remove(edit.name);
                     break;
                 case Kind::rename:
-                    rename_header(exchange, edit);
+                    rename_header(headers, edit.name, edit.value, exchange.arena);
                     break;
                 case Kind::replace:
                     if (headers.has(edit.name)) headers.set(edit.name, edit.value);
@@ -239,19 +240,6 @@ struct ResponseTransformer {
                     break;
             }
         }
-    }
-
-    static void rename_header(Exchange& exchange, const HeaderEdit& edit) {
-        http::Headers& headers = exchange.response.headers;
-        std::size_t count = headers.count(edit.name);
-        if (count == 0) return;
-        auto* kept = static_cast<std::string_view*>(
-            exchange.arena.allocate(count * sizeof(std::string_view), alignof(std::string_view)));
-        std::size_t at = 0;
-        headers.all(edit.name, [&](std::string_view value) { new (kept + at++) std::string_view(value); });
-        headers.remove(edit.name);
-        headers.remove(edit.value);
-        for (std::size_t i = 0; i < count; ++i) headers.add(edit.value, kept[i]);
     }
 
     std::vector<HeaderEdit> headers_;
