@@ -54,7 +54,8 @@ class [[nodiscard]] Call final : Pending {
     const Script* script_;  // to be sent whole if the server does not know it
     net::Slice bytes_;      // to be sent again elsewhere; empty if that cannot happen
     std::uint16_t slot_ = no_slot;
-    std::uint8_t redirects_ = 0;
+    std::uint16_t member_ = 0;  // of the Cluster, that it was last issued at
+    unsigned redirects_ = 0;
     std::uint64_t place_in_line_ = 0;  // while it waits for a Cluster to know where to send it; else 0
     std::optional<base::Result<Reply>> result_;
     net::Waiter waiter_;

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "redis/route.h"
+#include "redis/slots.h"
 
 namespace redis {
 
@@ -68,6 +69,8 @@ Call::Call(Client& client, Arguments arguments, net::Instant deadline, const Scr
         return;
     }
     bytes_ = client.encoder_.encode(arguments);
+    if (client.settings_.is_cluster())
+        if (std::optional<std::string_view> key = key_of(arguments)) slot_ = slot_of(*key);
     issue(deadline);
 }
 

@@ -55,6 +55,20 @@ TEST_P(FailuresTest, AttemptsToConnectBecomeRareAndEndWithTheDemand) {
     EXPECT_EQ(world.say({"PING"}).code(), base::Code::refused);
 }
 
+TEST_P(FailuresTest, OnceItIsWellAgainTheBackOffBeginsAnew) {
+    world.connect();
+    world.say({"PING"});
+    world.loop.run_for(minutes(1));
+    world.serve();
+    ASSERT_TRUE(world.loop.run_until([&] { return world.client->is_available(); }, seconds(10)));
+    ASSERT_EQ(world.say({"ECHO", "well"}).text(), "well");
+    world.server->stop();
+    world.loop.run_for(milliseconds(50));
+    EXPECT_FALSE(world.say({"ECHO", "gone"}).is_reply());
+    world.serve();
+    EXPECT_TRUE(world.loop.run_until([&] { return world.client->is_available(); }, milliseconds(250)));
+}
+
 TEST_P(FailuresTest, NoWayThere) {
     world.serve();
     world.loop.blackhole(world.here());

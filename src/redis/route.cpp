@@ -1,5 +1,8 @@
 #include "redis/route.h"
 
+#include "redis/cluster.h"
+#include "redis/sentinels.h"
+
 namespace redis {
 
 // The server named in the configuration, or the one that Sentinel names.
@@ -32,8 +35,13 @@ class SingleRoute final : public Route, ConnectionListener {
 
 std::unique_ptr<Route> make_route(net::Loop& loop, const Settings& settings, const Surroundings& surroundings,
                                   Counters& counters, std::uint64_t seed) {
-    return std::make_unique<SingleRoute>(
-        loop, settings, std::make_unique<FixedPlace>(loop, surroundings, settings.server), counters, seed);
+    if (settings.is_cluster()) return std::make_unique<Cluster>(loop, settings, surroundings, counters, seed);
+    std::unique_ptr<Place> place;
+    if (settings.is_sentinel())
+        place = std::make_unique<Sentinels>(loop, surroundings, settings);
+    else
+        place = std::make_unique<FixedPlace>(loop, surroundings, settings.server);
+    return std::make_unique<SingleRoute>(loop, settings, std::move(place), counters, seed);
 }
 
 }  // namespace redis

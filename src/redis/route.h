@@ -20,8 +20,6 @@ class Route {
     virtual void leave(Call&) {}
     [[nodiscard]] virtual bool is_available() const = 0;
     [[nodiscard]] virtual net::Milliseconds longest() const = 0;
-    // Whether a command may have to be sent again, so that its bytes are to be kept.
-    [[nodiscard]] virtual bool is_cluster() const { return false; }
 };
 
 std::unique_ptr<Route> make_route(net::Loop& loop, const Settings& settings, const Surroundings& surroundings,

@@ -35,8 +35,6 @@ base::Result<void> Settings::check() const {
     for (net::Milliseconds timeout : {connect_timeout, send_timeout, read_timeout})
         if (timeout.count() <= 0) return Error::us(Code::invalid, "a timeout of Redis must be above zero");
     if (tls) return Error::us(Code::unsupported, "TLS to Redis is not served by this version");
-    if (is_sentinel()) return Error::us(Code::unsupported, "Redis Sentinel is not served by this version");
-    if (is_cluster()) return Error::us(Code::unsupported, "Redis Cluster is not served by this version");
     if (is_sentinel() && is_cluster())
         return Error::us(Code::invalid, "sentinel_master and cluster_nodes exclude each other");
     if (is_sentinel() && sentinel_nodes.empty())
