@@ -20,7 +20,7 @@ Cluster::Member::Member(Cluster& cluster, Node at)
       connection(
           cluster.loop_,
           [&] {
-              ConnectionSettings out = ConnectionSettings::from(cluster.settings_);
+              ConnectionSettings out = ConnectionSettings::from(cluster.settings_, node.host);
               out.where = node.text();
               return out;
           }(),

@@ -46,7 +46,7 @@ void Pending::forget() {
     if (connection_ != nullptr) std::exchange(connection_, nullptr)->forget(number_);
 }
 
-ConnectionSettings ConnectionSettings::from(const Settings& settings) {
+ConnectionSettings ConnectionSettings::from(const Settings& settings, const std::string& host) {
     ConnectionSettings out;
     out.username = settings.username;
     out.password = settings.password;
@@ -57,6 +57,10 @@ ConnectionSettings ConnectionSettings::from(const Settings& settings) {
     out.send_timeout = settings.send_timeout;
     out.read_timeout = settings.read_timeout;
     out.limits = settings.limits;
+    out.tls = settings.tls;
+    out.tls_verify = settings.tls_verify;
+    out.tls_authorities = settings.tls_authorities;
+    out.tls_name = settings.server_name.empty() ? host : settings.server_name;
     out.where = settings.where();
     return out;
 }
@@ -169,17 +173,33 @@ base::Task<void> Connection::dial() {
         net::Connected connected = co_await loop_.connect(address, share);
         status = connected.status;
         if (status == net::IoStatus::ok) {
-            greet(std::move(connected.socket));
+            if (std::optional<Error> error = begin_carrying(std::move(connected.socket)))
+                lose(std::move(*error), Blame::server);
+            else
+                greet();
             co_return;
         }
     }
     lose(error_of(status, "connect"), Blame::server);
 }
 
+std::optional<Error> Connection::begin_carrying(net::SocketPtr socket) {
+    if (!settings_.tls) {
+        wire_.emplace(std::move(socket));
+        return std::nullopt;
+    }
+    // Known since the settings were checked, so this reads no file, unless it has changed meanwhile.
+    auto context = net::tls::ClientContext::make(settings_.tls_authorities);
+    if (!context) return std::move(context).error();
+    std::string name = settings_.tls_name.empty() ? address_->ip.text() : settings_.tls_name;
+    wire_.emplace(std::move(socket), context->session(name, settings_.tls_verify ? net::tls::Verify::chain_and_name
+                                                                                 : net::tls::Verify::nothing));
+    return std::nullopt;
+}
+
 // Everything at once, one round trip. The callers' commands wait for the last answer: they must not reach a server that
 // does not know us, or is not the one that is wanted.
-void Connection::greet(net::SocketPtr socket) {
-    socket_ = std::move(socket);
+void Connection::greet() {
     reader_.emplace(settings_.limits);
     has_answered_ = false;
     greeting_.clear();
@@ -250,26 +270,26 @@ void Connection::become_ready() {
 
 // False if the socket is of no use any more, and all has been told.
 bool Connection::send(net::Pieces& pieces) {
-    socket_->start_send(pieces, net::after(loop_.now(), settings_.send_timeout));
+    wire_->start_send(pieces, net::after(loop_.now(), settings_.send_timeout));
     ++counters_.sends;
-    if (socket_->is_sending()) {
-        socket_->on_sent({[](void* self) { static_cast<Connection*>(self)->sending_settled(); }, this});
+    if (wire_->is_sending()) {
+        wire_->on_sent({[](void* self) { static_cast<Connection*>(self)->sending_settled(); }, this});
         return true;
     }
-    if (socket_->send_status() == net::IoStatus::ok) return true;
-    lose(error_of(socket_->send_status(), "send"), Blame::nobody);
+    if (wire_->send_status() == net::IoStatus::ok) return true;
+    lose(broken(wire_->send_status(), "send"), Blame::nobody);
     return false;
 }
 
 void Connection::sending_settled() {
-    if (socket_->send_status() != net::IoStatus::ok)
-        return lose(error_of(socket_->send_status(), "send"),
-                    socket_->send_status() == net::IoStatus::timed_out ? Blame::server : Blame::nobody);
+    if (wire_->send_status() != net::IoStatus::ok)
+        return lose(broken(wire_->send_status(), "send"),
+                    wire_->send_status() == net::IoStatus::timed_out ? Blame::server : Blame::nobody);
     send_commands();
 }
 
 void Connection::send_commands() {
-    while (state_ == State::ready && !socket_->is_sending() && unsent_ != commands_.end()) {
+    while (state_ == State::ready && !wire_->is_sending() && unsent_ != commands_.end()) {
         net::Pieces pieces;
         collect(pieces);
         if (!pieces.empty() && !send(pieces)) return;
@@ -296,14 +316,19 @@ void Connection::collect(net::Pieces& pieces) {
 }
 
 void Connection::read() {
-    while (socket_->has_input()) {
-        net::Received received = socket_->take_input();
+    while (wire_->has_input()) {
+        net::Received received = wire_->take_input();
         reader_->feed(received.slice.text());
         received.slice.reset();
         if (std::optional<Error> error = take_replies()) return lose(std::move(*error), Blame::server);
     }
-    if (socket_->input_ended()) return lose(error_of(socket_->input_end(), "connection"), Blame::nobody);
-    socket_->on_input({[](void* self) { static_cast<Connection*>(self)->read(); }, this}, net::never);
+    if (wire_->input_ended()) return lose(broken(wire_->input_end(), "connection"), Blame::nobody);
+    wire_->on_input({[](void* self) { static_cast<Connection*>(self)->read(); }, this}, net::never);
+}
+
+Error Connection::broken(net::IoStatus status, std::string_view what) const {
+    std::string failure = wire_->tls_failure();
+    return failure.empty() ? error_of(status, what) : Error::us(Code::refused, "TLS: " + failure);
 }
 
 std::optional<Error> Connection::take_replies() {
@@ -341,7 +366,7 @@ void Connection::distrust(Error why) {
 }
 
 void Connection::close() {
-    socket_.reset();
+    wire_.reset();
     reader_.reset();
     greeting_.clear();
     distrusted_.reset();

@@ -20,6 +20,7 @@
 #include "redis/reply.h"
 #include "redis/reply_reader.h"
 #include "redis/settings.h"
+#include "redis/wire.h"
 
 namespace redis {
 
@@ -68,10 +69,15 @@ struct ConnectionSettings {
     net::Milliseconds send_timeout{2'000};
     net::Milliseconds read_timeout{2'000};
     Limits limits;
-    std::string where;  // for the log
+    bool tls = false;
+    bool tls_verify = false;
+    std::string tls_authorities;
+    std::string tls_name;  // empty: the address that is connected to
+    std::string where;     // for the log
 
-    // Those of the servers that hold the data.
-    static ConnectionSettings from(const Settings& settings);
+    // Those of the servers that hold the data. `host`: as the operator or the cluster calls the server, if it has a
+    // name.
+    static ConnectionSettings from(const Settings& settings, const std::string& host);
 };
 
 class Connection {
@@ -116,7 +122,8 @@ class Connection {
     // ---- opening
     void dial_soon(State state);
     base::Task<void> dial();
-    void greet(net::SocketPtr socket);
+    std::optional<base::Error> begin_carrying(net::SocketPtr socket);
+    void greet();
     std::optional<base::Error> greeted(const Reply& reply);
     [[nodiscard]] std::optional<base::Error> objection(Step step, const Reply& reply) const;
     void become_ready();
@@ -129,6 +136,7 @@ class Connection {
     void collect(net::Pieces& pieces);
     void sending_settled();
     void read();
+    [[nodiscard]] base::Error broken(net::IoStatus status, std::string_view what) const;
     std::optional<base::Error> take_replies();
     std::optional<base::Error> take_reply(Reply reply);
     void drop_void();
@@ -155,7 +163,7 @@ class Connection {
     base::Random random_;
 
     State state_ = State::idle;
-    net::SocketPtr socket_;
+    std::optional<Wire> wire_;
     std::optional<ReplyReader> reader_;
     Encoder encoder_;  // of what it says itself
     base::Task<void> dialling_;

@@ -11,7 +11,9 @@ class SingleRoute final : public Route, ConnectionListener {
     SingleRoute(net::Loop& loop, const Settings& settings, std::unique_ptr<Place> place, Counters& counters,
                 std::uint64_t seed)
         : place_(std::move(place)),
-          connection_(loop, ConnectionSettings::from(settings), *place_, *this, counters, seed) {}
+          connection_(loop,
+                      ConnectionSettings::from(settings, settings.is_sentinel() ? std::string() : settings.server.host),
+                      *place_, *this, counters, seed) {}
 
     base::Result<void> issue(Call& call) override {
         net::Slice bytes = call.script_ != nullptr ? call.bytes_ : std::move(call.bytes_);

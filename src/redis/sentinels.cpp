@@ -87,7 +87,7 @@ base::Task<base::Result<std::vector<net::SocketAddress>>> Sentinels::find(net::I
 
 base::Task<base::Result<std::vector<Node>>> Sentinels::ask(Node sentinel, net::Instant deadline) {
     net::Milliseconds span(std::max<net::Instant>(1, deadline - loop_.now()));
-    ConnectionSettings settings = ConnectionSettings::from(settings_);
+    ConnectionSettings settings = ConnectionSettings::from(settings_, sentinel.host);
     settings.username = settings_.sentinel_username;
     settings.password = settings_.sentinel_password;
     settings.database = 0;

@@ -4,6 +4,7 @@
 
 #include "net/address.h"
 #include "net/dns/names.h"
+#include "net/tls/context.h"
 
 namespace redis {
 
@@ -34,7 +35,6 @@ std::string Settings::where() const {
 base::Result<void> Settings::check() const {
     for (net::Milliseconds timeout : {connect_timeout, send_timeout, read_timeout})
         if (timeout.count() <= 0) return Error::us(Code::invalid, "a timeout of Redis must be above zero");
-    if (tls) return Error::us(Code::unsupported, "TLS to Redis is not served by this version");
     if (is_sentinel() && is_cluster())
         return Error::us(Code::invalid, "sentinel_master and cluster_nodes exclude each other");
     if (is_sentinel() && sentinel_nodes.empty())
@@ -48,6 +48,11 @@ base::Result<void> Settings::check() const {
     for (const Node& node : sentinel_nodes) TRY_VOID(check_node(node));
     for (const Node& node : cluster_nodes) TRY_VOID(check_node(node));
     if (!is_sentinel() && !is_cluster()) TRY_VOID(check_node(server));
+    if (!server_name.empty() && !net::IpAddress::parse(server_name) && !net::dns::is_host_name(server_name))
+        return Error::us(Code::invalid, fmt::format("not a host name or an address: {}", server_name));
+    if (!tls) return {};
+    TRY(context, net::tls::ClientContext::make(tls_authorities));
+    (void)context;
     return {};
 }
 

@@ -48,9 +48,10 @@ struct Settings {
     std::string password;
     std::uint32_t database = 0;
 
-    bool tls = false;
-    bool tls_verify = false;  // the chain, and the name: server_name, else the host
-    std::string server_name;  // SNI; empty: the host
+    bool tls = false;             // to the servers and to the Sentinels
+    bool tls_verify = false;      // the chain, and the name: server_name, else the host
+    std::string server_name;      // SNI; empty: the host
+    std::string tls_authorities;  // a file of PEM certificates; empty: those of the system
 
     std::string sentinel_master;
     SentinelRole sentinel_role = SentinelRole::master;
@@ -70,7 +71,7 @@ struct Settings {
     void set_timeout(net::Milliseconds timeout) { connect_timeout = send_timeout = read_timeout = timeout; }
     // For logs and errors: the place, never a secret.
     [[nodiscard]] std::string where() const;
-    // What contradicts itself or can never work.
+    // What contradicts itself or can never work. Reads the file of authorities: not on a thread that serves.
     [[nodiscard]] base::Result<void> check() const;
 };
 

@@ -1,0 +1,108 @@
+#include "net/tls/context.h"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "base/ensure.h"
+#include "net/address.h"
+
+namespace net::tls {
+
+namespace {
+
+using base::Code;
+using base::Error;
+
+struct FileState {
+    std::string path;
+    std::int64_t changed_s = 0;
+    std::int64_t changed_ns = 0;
+    std::int64_t size = 0;
+    bool operator==(const FileState&) const = default;
+};
+
+struct Known {
+    FileState file;
+    ClientContext context;
+};
+
+// Made on configuration's threads, used by all; a context that was replaced lives on in its users.
+std::mutex known_lock;
+std::vector<Known>& known() {
+    static std::vector<Known> contexts;
+    return contexts;
+}
+
+std::string why() {
+    unsigned long error = ERR_get_error();
+    ERR_clear_error();
+    const char* reason = error == 0 ? nullptr : ERR_reason_error_string(error);
+    return reason == nullptr ? "unknown error" : reason;
+}
+
+}  // namespace
+
+void FreeSession::operator()(ssl_st* session) const { SSL_free(session); }
+
+ClientContext::ClientContext(const ClientContext& other) : context_(other.context_) { SSL_CTX_up_ref(context_); }
+
+ClientContext::~ClientContext() { SSL_CTX_free(context_); }
+
+base::Result<ClientContext> ClientContext::make(const std::string& authorities) {
+    FileState file{authorities};
+    if (!authorities.empty()) {
+        struct stat state{};
+        if (::stat(authorities.c_str(), &state) != 0)
+            return Error::us(Code::invalid, fmt::format("cannot read the certificates in {}", authorities));
+        file.changed_s = state.st_mtim.tv_sec;
+        file.changed_ns = state.st_mtim.tv_nsec;
+        file.size = state.st_size;
+    }
+    std::lock_guard guard(known_lock);
+    for (const Known& each : known())
+        if (each.file == file) return each.context;
+
+    ERR_clear_error();
+    SSL_CTX* made = SSL_CTX_new(TLS_client_method());
+    if (made == nullptr) return Error::us(Code::exhausted, fmt::format("TLS: {}", why()));
+    ClientContext context(made);
+    SSL_CTX_set_min_proto_version(made, TLS1_2_VERSION);
+    SSL_CTX_set_options(made, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    bool has_loaded = authorities.empty() ? SSL_CTX_set_default_verify_paths(made) == 1
+                                          : SSL_CTX_load_verify_file(made, authorities.c_str()) == 1;
+    if (!has_loaded) return Error::us(Code::invalid, fmt::format("no certificates in {}: {}", authorities, why()));
+    std::erase_if(known(), [&](const Known& each) { return each.file.path == authorities; });
+    known().push_back({std::move(file), context});
+    return context;
+}
+
+Session ClientContext::session(const std::string& name, Verify verify) const {
+    Session out(SSL_new(context_));
+    if (!out) throw std::bad_alloc();
+    SSL_set_connect_state(out.get());
+    bool is_address = IpAddress::parse(name).ok();
+    if (!is_address && !name.empty()) ensure(SSL_set_tlsext_host_name(out.get(), name.c_str()) == 1, name);
+    if (verify == Verify::nothing) {
+        SSL_set_verify(out.get(), SSL_VERIFY_NONE, nullptr);
+        return out;
+    }
+    SSL_set_verify(out.get(), SSL_VERIFY_PEER, nullptr);
+    X509_VERIFY_PARAM* parameters = SSL_get0_param(out.get());
+    X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    // Without a name nobody could be told from anybody.
+    bool is_set = is_address ? X509_VERIFY_PARAM_set1_ip_asc(parameters, name.c_str()) == 1
+                             : !name.empty() && X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size()) == 1;
+    ensure(is_set, name);
+    return out;
+}
+
+}  // namespace net::tls
