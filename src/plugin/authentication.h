@@ -31,6 +31,15 @@ class Anonymous {
         return Verdict::go_on;
     }
 
+    // No right credential: on as the anonymous consumer, or the refusal, which names the way to authenticate. `message`
+    // and `challenge` live as long as the exchange.
+    [[nodiscard]] Verdict refuse_or_admit(Exchange& exchange, int status, std::string_view message,
+                                          std::string_view challenge) const {
+        if (is_set_) return admit(exchange);
+        if (status == 401) exchange.client_headers.set(http::Known::www_authenticate, challenge);
+        return refuse(exchange, status, message);
+    }
+
   private:
     bool is_set_ = false;
     const Consumer* consumer_ = nullptr;
@@ -42,6 +51,14 @@ class Anonymous {
     std::string out(scheme);
     if (realm && !realm->empty()) out += " realm=\"" + *realm + "\"";
     return out;
+}
+
+// What stands behind the scheme in an Authorization field, without blanks around it; nothing if it is another one.
+// Schemes have no case (RFC 9110 11.1); as in Kong, a blank behind them may be missing.
+[[nodiscard]] inline std::optional<std::string_view> after_scheme(std::string_view field, std::string_view scheme) {
+    field = http::trim(field);
+    if (!http::equals_ignore_case(field.substr(0, scheme.size()), scheme)) return {};
+    return http::trim(field.substr(scheme.size()));
 }
 
 // A setting that names a header.

@@ -10,9 +10,7 @@ namespace plugin {
 
 std::shared_ptr<const CredentialIndex> CredentialIndex::of(const Setup& setup, std::string_view kind,
                                                            std::string_view field) {
-    // One configuration's Consumers stay where they are; an index lives no longer than its plugins, nor they than that.
-    std::string key = std::to_string(reinterpret_cast<std::uintptr_t>(&setup.consumers)) + '/' + std::string(kind);
-    return setup.shared.state<CredentialIndex>(key, [&] {
+    return setup.shared.state<CredentialIndex>(setup.consumers_key(kind), [&] {
         std::random_device device;
         std::uint64_t seed = std::uint64_t{device()} << 32 | device();
         return std::make_shared<CredentialIndex>(setup.consumers, kind, field, seed);

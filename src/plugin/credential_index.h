@@ -26,6 +26,9 @@ class CredentialIndex {
     // nullptr: nobody has it. An empty value is nobody's.
     [[nodiscard]] const Credential* find(std::string_view value) const;
     [[nodiscard]] const Credentials& credentials() const { return credentials_; }
+    [[nodiscard]] std::size_t place(const Credential& credential) const {
+        return static_cast<std::size_t>(&credential - credentials_.all.data());
+    }
     [[nodiscard]] const Consumer& consumer_of(const Credential& credential) const {
         return consumers_[credential.consumer];
     }

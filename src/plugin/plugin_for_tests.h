@@ -102,6 +102,22 @@ class PluginTest : public testing::Test {
     std::unique_ptr<FakeExchange> exchange(std::string head) {
         return std::make_unique<FakeExchange>(worker, std::move(head));
     }
+    // A consumer with its credentials ({kind, fields}), as a document would have it. Before use().
+    struct Owned {
+        std::string kind;
+        std::vector<std::pair<std::string, std::string>> fields;
+    };
+    Index add_consumer(std::string_view username, const std::vector<Owned>& owned, std::string_view custom_id = {}) {
+        std::vector<Consumers::NewCredential> credentials;
+        base::Uuid of;
+        of.bytes[15] = static_cast<std::uint8_t>(consumers.size() + 1);
+        base::Uuid of_credential = of;
+        for (const Owned& each : owned) {
+            ++of_credential.bytes[0];
+            credentials.push_back({of_credential, each.kind, each.fields});
+        }
+        return consumers.add(of, username, custom_id, {}, credentials);
+    }
     // The request phase to its end, waiting where the plugin waits.
     Verdict run(FakeExchange& on) {
         Verdict verdict = Verdict::wait;

@@ -53,6 +53,11 @@ struct Setup {
     std::int64_t loaded_at = 0;  // milliseconds since 1970
     // Stable text for states that must survive a reload: what the use is bound to and its id.
     [[nodiscard]] std::string state_key() const { return id.text(); }
+    // For states made of this configuration's consumers, shared by the uses of a plugin. The address is theirs alone
+    // while a plugin holds such a state: a snapshot's plugins go before its consumers.
+    [[nodiscard]] std::string consumers_key(std::string_view more) const {
+        return std::to_string(reinterpret_cast<std::uintptr_t>(&consumers)) + '/' + std::string(more);
+    }
 };
 
 // How a try at an endpoint is to go on.

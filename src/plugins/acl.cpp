@@ -71,9 +71,8 @@ struct Acl {
     base::Result<void> prepare(const Setup& setup) {
         names_ = config.allow.empty() ? config.deny : config.allow;
         std::sort(names_.begin(), names_.end());
-        std::string key = std::to_string(reinterpret_cast<std::uintptr_t>(&setup.consumers));
-        groups_ =
-            setup.shared.state<ConsumerGroups>(key, [&] { return std::make_shared<ConsumerGroups>(setup.consumers); });
+        groups_ = setup.shared.state<ConsumerGroups>(setup.consumers_key("acls"),
+                                                     [&] { return std::make_shared<ConsumerGroups>(setup.consumers); });
         return {};
     }
 

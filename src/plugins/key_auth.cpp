@@ -49,6 +49,25 @@ Found in_arguments(std::string_view text, std::string_view name, base::Arena& ar
     return found;
 }
 
+// The other arguments keep their bytes and their order.
+std::string_view arguments_without(std::string_view text, std::string_view name, base::Arena& arena) {
+    char* start = arena.bytes(text.size());
+    char* at = start;
+    http::QueryArguments arguments(text);
+    bool has_any = false;
+    for (http::QueryArgument argument; arguments.next(argument);) {
+        if (http::decode_argument(argument.name, arena) == name) {
+            has_any = true;
+            continue;
+        }
+        if (at != start) *at++ = '&';
+        at = std::copy(argument.name.begin(), argument.name.end(), at);
+        if (argument.has_value) *at++ = '=';
+        at = std::copy(argument.value.begin(), argument.value.end(), at);
+    }
+    return has_any ? std::string_view(start, static_cast<std::size_t>(at - start)) : text;
+}
+
 enum class Form : std::uint8_t { none, arguments, json, multipart };
 
 Form form_of(std::string_view content_type) {
@@ -78,25 +97,41 @@ class Body {
         }
         return found;
     }
-    // The body without what stands under the name; nothing if it has none.
-    [[nodiscard]] std::optional<std::string_view> without(std::string_view name) const {
+    // The body without what stands under the name.
+    struct Rest {
+        enum class Outcome : std::uint8_t { unchanged, changed, unreadable };
+        Outcome outcome = Outcome::unchanged;
+        std::string_view text;
+    };
+    [[nodiscard]] Rest without(std::string_view name) const {
         if (form_ == Form::arguments) {
-            Arguments arguments(text_, arena_);
-            arguments.remove(name);
-            if (arguments.is_changed()) return arguments.written(Arguments::Order::as_given);
-        } else if (form_ == Form::json) {
+            std::string_view rest = arguments_without(text_, name, arena_);
+            return {rest.size() == text_.size() ? Rest::Outcome::unchanged : Rest::Outcome::changed, rest};
+        }
+        if (form_ == Form::json) {
             JsonEdit edit{.kind = JsonEdit::Kind::remove, .name = name};
             JsonEdited edited = edit_json(text_, std::span(&edit, 1), arena_);
-            if (edited.outcome == JsonEdited::Outcome::edited) return edited.text;
-        } else if (form_ == Form::multipart) {
-            MultipartEdit edit{.kind = MultipartEdit::Kind::remove, .name = name};
-            MultipartEdited edited = edit_multipart(text_, type_, std::span(&edit, 1), arena_);
-            if (edited.outcome == MultipartEdited::Outcome::edited) return edited.text;
+            // What is no object has no members.
+            std::size_t start = text_.find_first_not_of(" \t\r\n");
+            bool may_be_object = start != text_.npos && text_[start] == '{';
+            if (edited.outcome == JsonEdited::Outcome::refused && !may_be_object) return {};
+            return rest_of(edited);
         }
-        return std::nullopt;
+        if (form_ == Form::multipart) {
+            MultipartEdit edit{.kind = MultipartEdit::Kind::remove, .name = name};
+            return rest_of(edit_multipart(text_, type_, std::span(&edit, 1), arena_));
+        }
+        return {};
     }
 
   private:
+    template <typename Edited>
+    static Rest rest_of(const Edited& edited) {
+        using Outcome = typename Edited::Outcome;
+        if (edited.outcome == Outcome::unchanged) return {};
+        return {edited.outcome == Outcome::edited ? Rest::Outcome::changed : Rest::Outcome::unreadable, edited.text};
+    }
+
     std::string_view text_;
     std::string_view type_;
     Form form_;
@@ -176,17 +211,17 @@ struct KeyAuth {
   private:
     Verdict decide(Exchange& exchange, const Body* body) const {
         std::string_view message;
-        const Credential* credential = find(exchange, body, message);
+        bool is_hidden = true;
+        const Credential* credential = find(exchange, body, message, is_hidden);
+        if (!is_hidden) return refuse(exchange, 400, {});
         if (credential != nullptr) {
             identify(exchange, &keys_->consumer_of(*credential), exchange.text(credential->id));
             return Verdict::go_on;
         }
-        if (anonymous_.is_set()) return anonymous_.admit(exchange);
-        exchange.client_headers.set(http::Known::www_authenticate, challenge_);
-        return refuse(exchange, 401, message);
+        return anonymous_.refuse_or_admit(exchange, 401, message, challenge_);
     }
 
-    const Credential* find(Exchange& exchange, const Body* body, std::string_view& message) const {
+    const Credential* find(Exchange& exchange, const Body* body, std::string_view& message, bool& is_hidden) const {
         message = "No API key found in request";
         for (const std::string& key_name : config.key_names) {
             Found found;
@@ -203,7 +238,7 @@ struct KeyAuth {
             message = "Unauthorized";
             const Credential* credential = keys_->find(found.key);
             if (credential != nullptr && is_over(exchange, *credential)) credential = nullptr;
-            if (config.hide_credentials) hide(exchange, key_name, body);
+            is_hidden = !config.hide_credentials || hide(exchange, key_name, body);
             return credential;
         }
         return nullptr;
@@ -219,7 +254,8 @@ struct KeyAuth {
         return began + lasts <= exchange.worker.loop.wall_now() / 1000;
     }
 
-    void hide(Exchange& exchange, std::string_view key_name, const Body* body) const {
+    // False: the body cannot be looked through, so a key might be left in it.
+    [[nodiscard]] bool hide(Exchange& exchange, std::string_view key_name, const Body* body) const {
         http::RequestHead& request = exchange.request;
         if (config.key_in_header) request.headers.remove(key_name);
         if (config.key_in_query && request.has_query) {
@@ -230,8 +266,10 @@ struct KeyAuth {
                 request.has_query = !request.query.empty();
             }
         }
-        if (body == nullptr) return;
-        if (auto rest = body->without(key_name)) exchange.replace_request_body(*rest);
+        if (body == nullptr) return true;
+        Body::Rest rest = body->without(key_name);
+        if (rest.outcome == Body::Rest::Outcome::changed) exchange.replace_request_body(rest.text);
+        return rest.outcome != Body::Rest::Outcome::unreadable;
     }
 
     static std::int64_t number_of(std::string_view text) {

@@ -105,9 +105,11 @@ TEST_F(KeyAuthTest, HidesTheKeyFromTheUpstream) {
     made = exchange(get("/?apikey=alice-api-key"));
     EXPECT_EQ(run(*made), Verdict::go_on);
     EXPECT_FALSE(made->request.has_query);
-    made = exchange(post(form, "a=1&apikey=alice-api-key&b=2"));
+    made = exchange(post(form, "c=%31&&apikey=alice-api-key&b&%61pikey=&a="));
+    EXPECT_EQ(run(*made), Verdict::answered);  // twice
+    made = exchange(post(form, "c=%31&&%61pikey=alice-api-key&b&apikey&a="));
     EXPECT_EQ(run(*made), Verdict::go_on);
-    EXPECT_EQ(made->new_body, "a=1&b=2");
+    EXPECT_EQ(made->new_body, "c=%31&b&a=");
     made = exchange(post("application/json", R"({"apikey":"alice-api-key", "b": [1.0]})"));
     EXPECT_EQ(run(*made), Verdict::go_on);
     ASSERT_TRUE(made->new_body);
@@ -116,6 +118,21 @@ TEST_F(KeyAuthTest, HidesTheKeyFromTheUpstream) {
     made = exchange(post(form, "apikey=alice-api-key", "/?apikey=alice-api-key"));
     EXPECT_EQ(run(*made), Verdict::go_on);
     EXPECT_EQ(made->new_body, "");
+}
+
+TEST_F(KeyAuthTest, WhereAKeyMightBeLeftInTheBodyTheRequestEnds) {
+    use("key-auth", "{hide_credentials: true, key_in_body: true}");
+    auto with_header = [&](std::string_view type, std::string_view body) {
+        std::string text = post(type, body);
+        return line(text.insert(text.find("Accept"), "apikey: alice-api-key\r\n")).substr(0, 5);
+    };
+    EXPECT_EQ(with_header("application/json", R"({"apikey":"x")"), "400 B");
+    EXPECT_EQ(with_header("application/json", R"( {"a":1,})"), "400 B");
+    EXPECT_EQ(with_header("application/json", R"([1, {"apikey":"x"}])"), "go on");
+    EXPECT_EQ(with_header("application/json", "nonsense"), "go on");
+    EXPECT_EQ(with_header("multipart/form-data; boundary=x", "--x\r\n"), "400 B");
+    EXPECT_EQ(with_header("text/plain", R"({"apikey":"x")"), "go on");
+    EXPECT_EQ(with_header(form, "%%%&="), "go on");
 }
 
 TEST_F(KeyAuthTest, AKeyEndsWithItsTime) {
