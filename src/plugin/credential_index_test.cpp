@@ -38,6 +38,21 @@ TEST_F(CredentialIndexTest, FindsEachByItsValueAndNobodyElse) {
     }
 }
 
+TEST_F(CredentialIndexTest, ValuesOfAnyLengthAreComparedWhole) {
+    for (std::size_t size = 1; size < 130; ++size) add("keyauth_credentials", {{"key", std::string(size, 'k')}});
+    CredentialIndex index(consumers, "keyauth_credentials", "key", 3);
+    for (std::size_t size = 1; size < 130; ++size) {
+        std::string key(size, 'k');
+        const Credential* found = index.find(key);
+        ASSERT_NE(found, nullptr) << size;
+        EXPECT_EQ(index.place(*found), size - 1);
+        key.back() = 'x';
+        EXPECT_EQ(index.find(key), nullptr) << size;
+    }
+    EXPECT_EQ(index.find(std::string(130, 'k')), nullptr);
+    EXPECT_EQ(index.find(std::string(70'000, 'k')), nullptr);
+}
+
 TEST_F(CredentialIndexTest, OfNobodyFindsNobody) {
     CredentialIndex index(consumers, "keyauth_credentials", "key", 7);
     EXPECT_EQ(index.find("x"), nullptr);
