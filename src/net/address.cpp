@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -78,7 +79,8 @@ base::Result<Cidr> Cidr::parse(std::string_view text) {
     out.address_ = address;
     if (slash == text.npos) return out;
     unsigned prefix = 0;
-    unsigned most = address.is_v4() ? 32 : 128;
+    // ::ffff:10.0.0.0/104 is written in IPv6, whatever the address is.
+    unsigned most = text.substr(0, slash).find(':') == text.npos ? 32 : 128;
     if (!parse_number(text.substr(slash + 1), prefix) || prefix > most) return invalid("CIDR block", text);
     out.prefix_ = static_cast<std::uint8_t>(prefix + (128 - most));
     return out;
@@ -92,6 +94,22 @@ bool Cidr::contains(const IpAddress& address) const {
     unsigned rest = prefix_ % 8;
     return rest == 0 || ((ours[whole] ^ theirs[whole]) >> (8 - rest)) == 0;
 }
+
+namespace {
+// `address` with all bits behind the prefix off or on.
+IpAddress filled(const IpAddress& address, unsigned prefix, std::uint8_t with) {
+    std::array<std::uint8_t, 16> bytes = address.bytes();
+    for (unsigned i = 0; i < bytes.size(); ++i) {
+        unsigned kept = prefix > 8 * i ? std::min(prefix - 8 * i, 8u) : 0;
+        auto mask = static_cast<std::uint8_t>(0xff00u >> kept);
+        bytes[i] = static_cast<std::uint8_t>((bytes[i] & mask) | (with & static_cast<std::uint8_t>(~mask)));
+    }
+    return IpAddress::v6(bytes);
+}
+}  // namespace
+
+IpAddress Cidr::first() const { return filled(address_, prefix_, 0); }
+IpAddress Cidr::last() const { return filled(address_, prefix_, 0xff); }
 
 base::Result<SocketAddress> SocketAddress::parse(std::string_view text) {
     std::size_t colon = text.rfind(':');

@@ -41,6 +41,9 @@ class Cidr {
     static base::Result<Cidr> parse(std::string_view text);
     [[nodiscard]] bool contains(const IpAddress& address) const;
     [[nodiscard]] bool is_single() const { return prefix_ == 128; }
+    // The lowest and the highest address in it.
+    [[nodiscard]] IpAddress first() const;
+    [[nodiscard]] IpAddress last() const;
     auto operator<=>(const Cidr&) const = default;
 
   private:

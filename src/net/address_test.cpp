@@ -22,6 +22,27 @@ TEST(IpAddress, TheMappedFormIsTheIpv4Address) {
     EXPECT_EQ(*IpAddress::parse("::ffff:1.2.3.4"), *IpAddress::parse("1.2.3.4"));
 }
 
+TEST(Cidr, HasALowestAndAHighestAddress) {
+    auto ends = [](std::string_view text) {
+        Cidr block = Cidr::parse(text).value();
+        return block.first().text() + " " + block.last().text();
+    };
+    EXPECT_EQ(ends("10.1.2.3"), "10.1.2.3 10.1.2.3");
+    EXPECT_EQ(ends("10.1.2.3/8"), "10.0.0.0 10.255.255.255");
+    EXPECT_EQ(ends("10.1.130.3/17"), "10.1.128.0 10.1.255.255");
+    EXPECT_EQ(ends("0.0.0.0/0"), "0.0.0.0 255.255.255.255");
+    EXPECT_EQ(ends("::/0"), ":: ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+    EXPECT_EQ(ends("2001:db8:8000::1/33"), "2001:db8:8000:: 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff");
+}
+
+TEST(Cidr, TheMappedFormCountsAllBits) {
+    EXPECT_TRUE(Cidr::parse("::ffff:10.0.0.0/104")->contains(*IpAddress::parse("10.255.1.2")));
+    EXPECT_FALSE(Cidr::parse("::ffff:10.0.0.0/104")->contains(*IpAddress::parse("11.0.0.0")));
+    EXPECT_TRUE(Cidr::parse("::ffff:10.0.0.0/8")->contains(*IpAddress::parse("::1")));  // no 10.0.0.0/8
+    EXPECT_FALSE(Cidr::parse("10.0.0.0/104"));
+    EXPECT_FALSE(Cidr::parse("::ffff:10.0.0.0/129"));
+}
+
 TEST(Cidr, Contains) {
     EXPECT_TRUE(Cidr::parse("10.0.0.0/8")->contains(*IpAddress::parse("10.255.1.2")));
     EXPECT_FALSE(Cidr::parse("10.0.0.0/8")->contains(*IpAddress::parse("11.0.0.0")));
