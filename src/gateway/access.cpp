@@ -50,8 +50,8 @@ void write_line(const Transaction& transaction, observe::AccessLog& log) {
     if (transaction.route != nullptr) record.route = transaction.route->name;
     if (transaction.service != nullptr) record.service = transaction.service->name;
     record.request_id = transaction.id();
-    record.connection = transaction.connection_number;
-    record.connection_requests = transaction.connection_requests;
+    record.connection = transaction.client.connection;
+    record.connection_requests = transaction.client.connection_requests;
     record.request = &request.headers;
     record.response = &transaction.response.headers;
     record.find_header = header_of;

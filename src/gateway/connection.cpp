@@ -223,8 +223,8 @@ void Connection::begin_transaction(Transaction& transaction, const HeadReader& r
     ++requests_;
     transaction.entrance = entrance_;
     if (entrance_ == Entrance::clients) core_.metrics.add(Counter::requests);
-    transaction.connection_number = number_;
-    transaction.connection_requests = requests_;
+    transaction.client.connection = number_;
+    transaction.client.connection_requests = requests_;
     core_.request_ids.write(transaction.request_id.data());
     transaction.snapshot = core_.snapshot();
     transaction.head_bytes = reader.bytes();

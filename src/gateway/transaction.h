@@ -33,8 +33,6 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     std::shared_ptr<CoreSnapshot> snapshot;  // the configuration it began with
     Entrance entrance = Entrance::clients;
     http::Method client_method = http::Method::get;  // plugins may ask the upstream with another one
-    std::uint64_t connection_number = 0;
-    std::uint64_t connection_requests = 0;
 
     // ---- request body
     BodyRelay request_body;

@@ -42,6 +42,8 @@ struct ClientSide {
     std::string_view scheme = "http";  // after X-Forwarded-Proto of a trusted proxy
     std::string_view forwarded_host;   // what the client called us
     std::uint16_t forwarded_port = 0;
+    std::uint64_t connection = 0;           // number of the connection on its core
+    std::uint64_t connection_requests = 0;  // on it so far, with this one
 };
 
 // Steps of one request on the loop's clock; `never` where a step did not happen.

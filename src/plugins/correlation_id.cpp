@@ -28,6 +28,25 @@ namespace plugin {
 
 namespace {
 
+// Fields that the gateway itself writes: what is set in them would be lost, or break the message.
+constexpr std::uint64_t not_ours =
+    http::bit(http::Known::host) | http::bit(http::Known::content_length) | http::bit(http::Known::transfer_encoding) |
+    http::bit(http::Known::connection) | http::bit(http::Known::keep_alive) | http::bit(http::Known::te) |
+    http::bit(http::Known::trailer) | http::bit(http::Known::upgrade) | http::bit(http::Known::expect) |
+    http::bit(http::Known::proxy_connection) | http::bit(http::Known::http2_settings) | http::bit(http::Known::proxy) |
+    http::bit(http::Known::via) | http::bit(http::Known::x_forwarded_for) | http::bit(http::Known::x_forwarded_proto) |
+    http::bit(http::Known::x_forwarded_host) | http::bit(http::Known::x_forwarded_port) |
+    http::bit(http::Known::x_forwarded_path) | http::bit(http::Known::x_forwarded_prefix) |
+    http::bit(http::Known::x_real_ip) | http::bit(http::Known::x_kong_request_id);
+
+constexpr schema::Format free_header_name{"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", [](std::string_view text) -> std::string {
+                                              if (!http::is_token(text)) return fmt::format("invalid value: {}", text);
+                                              if (http::bit(http::recognise(text)) & not_ours)
+                                                  return fmt::format("'{}' is a field that the gateway writes itself",
+                                                                     text);
+                                              return {};
+                                          }};
+
 // The request's own id (128 random bits, no two alike) in the form of a UUID, version 4.
 std::string uuid_of(const Exchange& exchange) {
     std::string_view id = exchange.id();
@@ -51,6 +70,10 @@ CorrelationCounter& counter_of(Exchange& exchange) {
     return counter;
 }
 
+struct CorrelationNote {
+    std::string_view id;
+};
+
 }  // namespace
 
 struct CorrelationId {
@@ -72,17 +95,20 @@ struct CorrelationId {
         static constexpr auto fields() {
             using schema::field;
             return schema::fields(
-                field("header_name", &Config::header_name, "The field; one that the client sends is kept."),
+                field("header_name", &Config::header_name, "The field; one that the client sends is kept.")
+                    .matches(free_header_name),
                 field("generator", &Config::generator,
                       "`uuid`: random; `uuid#counter`: one for each core, and a running number; `tracker`: where and "
                       "when it came in."),
                 field("echo_downstream", &Config::echo_downstream, "Put it on the answer, too."));
         }
-        void check(schema::Checks& checks) const {
-            if (!http::is_token(header_name)) checks.field("header_name", "invalid value: " + header_name);
-        }
     };
     Config config;
+
+    base::Result<void> prepare(const Setup& setup) {
+        cores_ = setup.cores;
+        return base::success();
+    }
 
     Verdict on_request(Exchange& exchange) const {
         std::string_view id = exchange.request.headers.first(config.header_name);
@@ -90,21 +116,34 @@ struct CorrelationId {
             id = exchange.arena.copy(generated(exchange));
             exchange.request.headers.set(config.header_name, id);
         }
-        if (config.echo_downstream) exchange.client_headers.set(config.header_name, id);
+        exchange.make_note<CorrelationNote>(id);
         return Verdict::go_on;
+    }
+
+    void on_response(Exchange& exchange) const {
+        if (!config.echo_downstream) return;
+        const CorrelationNote* note = exchange.note<CorrelationNote>();
+        // Without a note: no route matched, or a plugin before this one has answered.
+        std::string_view id = note != nullptr ? note->id : exchange.request.headers.first(config.header_name);
+        exchange.response.headers.set(config.header_name, id.empty() ? exchange.arena.copy(generated(exchange)) : id);
     }
 
   private:
     [[nodiscard]] std::string generated(Exchange& exchange) const {
         if (config.generator == Generator::uuid) return uuid_of(exchange);
-        const CorrelationCounter& counter = counter_of(exchange);
-        if (config.generator == Generator::uuid_counter) return fmt::format("{}#{}", counter.uuid, counter.count);
-        const net::SocketAddress& local = exchange.client.local;
+        if (config.generator == Generator::uuid_counter) {
+            const CorrelationCounter& counter = counter_of(exchange);
+            return fmt::format("{}#{}", counter.uuid, counter.count);
+        }
+        const ClientSide& client = exchange.client;
         std::int64_t now = exchange.worker.loop.wall_now();
-        // Kong has the numbers of the connection and of the request on it; here the core's and the request's on it.
-        return fmt::format("{}-{}-{}-{}-{}-{}.{:03}", local.ip.text(), local.port, ::getpid(), exchange.worker.index,
-                           counter.count, now / 1000, now % 1000);
+        // Cores number their connections each for itself: together with the core's, the number is the process's.
+        std::uint64_t connection = client.connection * cores_ + exchange.worker.index;
+        return fmt::format("{}-{}-{}-{}-{}-{}.{:03}", client.local.ip.text(), client.local.port, ::getpid(), connection,
+                           client.connection_requests, now / 1000, now % 1000);
     }
+
+    std::uint64_t cores_ = 1;
 };
 REGISTER_PLUGIN(CorrelationId);
 

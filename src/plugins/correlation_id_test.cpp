@@ -1,3 +1,7 @@
+#include <unistd.h>
+
+#include <set>
+
 #include "plugin/plugin_for_tests.h"
 
 namespace plugin {
@@ -46,15 +50,45 @@ TEST_F(CorrelationIdTest, StandsOnAnswersOfOurOwn) {
     EXPECT_EQ(made->response.headers.first("Kong-Request-ID").size(), 36U);
 }
 
+TEST_F(CorrelationIdTest, StandsOnAnswersThatCameBeforeItsTurn) {
+    use("correlation-id", "{echo_downstream: true, generator: uuid}");
+    auto made = exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    refuse(*made, 404, "nothing here");
+    respond(*made);
+    EXPECT_EQ(made->response.headers.first("Kong-Request-ID"), "00000000-0000-4000-8000-000000000000");
+}
+
 TEST_F(CorrelationIdTest, TellsWhereAndWhen) {
     use("correlation-id", "{generator: tracker}");
-    std::string id = ids("Kong-Request-ID");
-    EXPECT_TRUE(id.starts_with("127.0.0.1-8000-")) << id;
-    EXPECT_NE(id.find("-0-1-"), std::string::npos) << id;
+    auto made = exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    made->client.connection = 7;
+    made->client.connection_requests = 3;
+    run(*made);
+    std::string time = std::to_string(loop.wall_now());
+    time.insert(time.size() - 3, ".");
+    EXPECT_EQ(made->request.headers.first("Kong-Request-ID"),
+              "127.0.0.1-8000-" + std::to_string(::getpid()) + "-7-3-" + time);
+}
+
+TEST_F(CorrelationIdTest, ConnectionsOfDifferentCoresDiffer) {
+    cores = 2;
+    use("correlation-id", "{generator: tracker}");
+    Worker second{loop, 1, metrics};
+    std::set<std::string> ids;
+    for (Worker* core : {&worker, &second})
+        for (std::uint64_t connection : {1, 2}) {
+            FakeExchange on(*core, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            on.client.connection = connection;
+            run(on);
+            ids.emplace(on.request.headers.first("Kong-Request-ID"));
+        }
+    EXPECT_EQ(ids.size(), 4U);
 }
 
 TEST_F(CorrelationIdTest, SettingsThatAreRefused) {
     EXPECT_NE(try_use("correlation-id", "{generator: x}").find("expected one of: uuid, uuid#counter, tracker"),
+              std::string::npos);
+    EXPECT_NE(try_use("correlation-id", "{header_name: content-length}").find("gateway writes itself"),
               std::string::npos);
     EXPECT_NE(try_use("correlation-id", "{header_name: 'a b'}").find("invalid value: a b"), std::string::npos);
 }
