@@ -14,13 +14,29 @@ class BotDetectionTest : public PluginTest {
 
 TEST_F(BotDetectionTest, KnowsRobots) {
     use("bot-detection", "");
-    for (std::string_view agent :
-         {"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-          "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
-          "Mozilla/5.0 (compatible; YandexBot/3.0)", "Twitterbot/1.0", "facebookexternalhit/1.1",
-          "Mozilla/5.0 (compatible; Baiduspider/2.0)", "Mozilla/5.0 (compatible; Yahoo! Slurp)", "Go-http-client/1.1",
-          "okhttp/4.9.0", "Python-urllib/3.11", "python-requests/2.31.0", "axios/1.6.0",
-          "Scrapy/2.11 (+https://scrapy.org)", "my-crawler/1.0", "SomeBot/0.1", "Java/17.0.1"})
+    for (std::string_view agent : {"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+                                   "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+                                   "Mozilla/5.0 (compatible; YandexBot/3.0)",
+                                   "Twitterbot/1.0",
+                                   "facebookexternalhit/1.1",
+                                   "Mozilla/5.0 (compatible; Baiduspider/2.0)",
+                                   "Mozilla/5.0 (compatible; Yahoo! Slurp)",
+                                   "Go-http-client/1.1",
+                                   "okhttp/4.9.0",
+                                   "Python-urllib/3.11",
+                                   "python-requests/2.31.0",
+                                   "axios/1.6.0",
+                                   "Scrapy/2.11 (+https://scrapy.org)",
+                                   "my-crawler/1.0",
+                                   "SomeBot/0.1",
+                                   "Java/17.0.1",
+                                   "googlebot",
+                                   "my_spider",
+                                   "Mozilla/5.0 (compatible; MJ12bot/v1.4.8)",
+                                   "web crawler",
+                                   "bot",
+                                   "360Spider",
+                                   "Apache-HttpClient/4.5 (Java/1.8)"})
         EXPECT_EQ(as(agent), "403 Forbidden") << agent;
 }
 
@@ -29,7 +45,9 @@ TEST_F(BotDetectionTest, LetsBrowsersAndToolsThrough) {
     for (std::string_view agent :
          {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
           "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:121.0) Gecko/20100101 Firefox/121.0", "curl/7.88.1",
-          "MyApp/2.0 (robotics)", "googlebot", ""})
+          "MyApp/2.0 (robotics)", "bottle/1.0", "MyJava/1.0",
+          "Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36", "Mozilla/5.0 (Linux; Android 9; Cubot X19)",
+          ""})
         EXPECT_EQ(as(agent), "go on") << agent;
     EXPECT_EQ(fields(""), "go on");
 }
