@@ -6,14 +6,16 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "http/characters.h"
 #include "http/path.h"
 #include "http/query.h"
 #include "plugin/reply.h"
 #include "plugin/type.h"
+#include "schema/node.h"
 
 namespace plugin {
 
@@ -40,6 +42,7 @@ std::string_view termination_message(int status) {
 
 // What an echo holds of a body at most.
 constexpr std::size_t max_echoed_body = 1 << 20;
+constexpr std::size_t max_echoed_arguments = 1000;
 
 // A JSON object, written member by member. An echo does not have to be fast.
 class Members {
@@ -84,19 +87,40 @@ std::string echo_headers(const http::Headers& headers) {
     return std::move(members).done();
 }
 
-std::string echo_query(Exchange& exchange) {
+std::string json_text(std::string_view text) {
+    Members one;
+    one.add_text("", text);
+    std::string object = std::move(one).done();
+    return object.substr(4, object.size() - 5);  // of {"":"text"}
+}
+
+// Of a query or a form: names once each, with a list where there are several of one.
+std::string echo_arguments(std::string_view text, base::Arena& arena) {
+    std::map<std::string, std::vector<std::string>> all;
+    http::QueryArguments arguments(text);
+    http::QueryArgument argument;
+    for (std::size_t i = 0; i < max_echoed_arguments && arguments.next(argument); ++i) {
+        std::string value = argument.has_value ? json_text(http::decode_argument(argument.value, arena)) : "true";
+        all[std::string(http::decode_argument(argument.name, arena))].push_back(std::move(value));
+    }
     Members members;
-    std::set<std::string_view> seen;
-    http::QueryArguments arguments(exchange.request.query);
-    for (http::QueryArgument argument; arguments.next(argument);) {
-        std::string_view name = http::decode_argument(argument.name, exchange.arena);
-        if (!seen.insert(name).second) continue;  // the first of several
-        if (argument.has_value)
-            members.add_text(name, http::decode_argument(argument.value, exchange.arena));
-        else
-            members.add(name, "true");
+    for (const auto& [name, values] : all) {
+        std::string list = values[0];
+        for (std::size_t i = 1; i < values.size(); ++i) list.append(",").append(values[i]);
+        members.add(name, values.size() == 1 ? list : "[" + list + "]");
     }
     return std::move(members).done();
+}
+
+// The body as a value: JSON as it is, a form's arguments; nothing of other types.
+std::string echo_body(Exchange& exchange, std::string_view body) {
+    std::string_view type = exchange.request.headers.first(http::Known::content_type);
+    type = http::trim(type.substr(0, type.find(';')));
+    if (http::equals_ignore_case(type, "application/x-www-form-urlencoded"))
+        return echo_arguments(body, exchange.arena);
+    if (!http::equals_ignore_case(type, "application/json") || !http::is_utf8(body)) return {};
+    bool is_json = std::holds_alternative<schema::Tree>(schema::parse_json(body, 0, schema::Limits{}));
+    return is_json ? std::string(body) : std::string();
 }
 
 std::string echo_captures(const route::Match& match) {
@@ -129,8 +153,9 @@ std::string echo_request(Exchange& exchange, std::string_view body) {
     members.add_text("host", request.host);
     members.add("port", std::to_string(exchange.client.local.port));
     members.add("headers", echo_headers(request.headers));
-    members.add("query", echo_query(exchange));
+    members.add("query", echo_arguments(request.query, exchange.arena));
     members.add_text("raw_body", body);
+    if (std::string value = echo_body(exchange, body); !value.empty()) members.add("body", value);
     members.add_text("method", request.method_token);
     members.add_text("path", request.raw_path);
     members.add("uri_captures", echo_captures(exchange.match));

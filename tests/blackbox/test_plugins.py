@@ -135,7 +135,7 @@ def request_termination_echo(t):
     said = json.loads(response.body)
     request = said["request"]
     equal({key: request[key] for key in ("scheme", "host", "port", "method", "path", "query", "raw_body", "body")},
-          {"scheme": "http", "host": "gw.example", "port": gateway.port, "method": "POST", "path": "/term-echo/~a",
+          {"scheme": "http", "host": "gw.example", "port": gateway.port, "method": "POST", "path": "/term-echo/%7Ea",
            "query": {"x": ["1", "2"], "y": True}, "raw_body": '{"a": 1}', "body": {"a": 1}}, "the request")
     equal(request["headers"]["x-echo"], "1", "its headers")
     equal((said["matched_route"]["name"], said["matched_service"]["name"]), ("term-echo", "s"), "the match")
