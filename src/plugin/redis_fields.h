@@ -2,6 +2,7 @@
 // that a core keeps for such settings.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,18 @@
 #include "plugin/type.h"
 #include "redis/client.h"
 #include "schema/field.h"
+
+namespace plugin {
+
+// Kong's other ones, `slave` and `any`, could not be written to.
+enum class RedisRole : std::uint8_t { master };
+
+}  // namespace plugin
+
+template <>
+struct schema::Names<plugin::RedisRole> {
+    static constexpr std::array<std::string_view, 1> list{"master"};
+};
 
 namespace plugin {
 
@@ -35,6 +48,7 @@ struct RedisFields {
     bool ssl_verify = false;
     std::optional<std::string> server_name;
     std::optional<std::string> sentinel_master;
+    RedisRole sentinel_role = RedisRole::master;
     std::vector<RedisNode> sentinel_nodes;
     std::optional<std::string> sentinel_username;
     std::optional<std::string> sentinel_password;
@@ -56,12 +70,27 @@ struct RedisFields {
             field("server_name", &RedisFields::server_name, "Name in TLS; absent: the host."),
             field("sentinel_master", &RedisFields::sentinel_master,
                   "Name of the group at the Sentinels. Beyond Kong OSS."),
+            field("sentinel_role", &RedisFields::sentinel_role, "Which server of the group is used."),
             field("sentinel_nodes", &RedisFields::sentinel_nodes, "The Sentinels. Beyond Kong OSS."),
             field("sentinel_username", &RedisFields::sentinel_username, "For the Sentinels.").referenceable(),
             field("sentinel_password", &RedisFields::sentinel_password, "For the Sentinels.").secret().referenceable(),
             field("cluster_nodes", &RedisFields::cluster_nodes, "Nodes of a Cluster to ask first. Beyond Kong OSS."),
             field("cluster_max_redirections", &RedisFields::cluster_max_redirections,
                   "How often one command may be sent on within the Cluster."));
+    }
+
+    // Rules that hold whoever uses them; the rest when the plugin is prepared (redis::Settings::check).
+    void check(schema::Checks& checks) const {
+        if (sentinel_master.has_value() != !sentinel_nodes.empty())
+            checks.entity("all or none of these fields must be set: 'sentinel_master', 'sentinel_nodes'");
+        int places = (host ? 1 : 0) + (sentinel_master ? 1 : 0) + (cluster_nodes.empty() ? 0 : 1);
+        if (places > 1)
+            checks.entity("only one of these fields may be set: 'host', 'sentinel_master', 'cluster_nodes'");
+        if (!cluster_nodes.empty() && database != 0) checks.field("database", "a Redis Cluster has only database 0");
+        if (username && !username->empty() && password.value_or("").empty())
+            checks.field("password", "required field missing");
+        if (sentinel_username && !sentinel_username->empty() && sentinel_password.value_or("").empty())
+            checks.field("sentinel_password", "required field missing");
     }
 
     // Whether it says where Redis is.

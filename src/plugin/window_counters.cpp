@@ -124,8 +124,10 @@ void WindowCounters::roll(Window& window, const Limit& limit, Counting counting,
 void WindowCounters::note_unsynced(Shard& shard, std::string_view identifier, Window& window, const Limit& limit,
                                    double cost) {
     if (!remembers_.load(std::memory_order_relaxed)) return;
-    if (window.unsynced == 0) shard.dirty.push_back({std::string(identifier), limit});
     window.unsynced += cost;
+    if (window.is_listed || shard.dirty.size() >= most_per_shard_) return;
+    shard.dirty.push_back({std::string(identifier), limit});
+    window.is_listed = true;
 }
 
 std::vector<WindowCounters::Unsynced> WindowCounters::collect(std::size_t most) {
@@ -139,6 +141,7 @@ std::vector<WindowCounters::Unsynced> WindowCounters::collect(std::size_t most) 
             auto found = shard.entries.find(dirty.identifier);
             if (found == shard.entries.end()) continue;
             Window& window = found->second.windows[static_cast<std::size_t>(dirty.limit.period)];
+            window.is_listed = false;
             if (window.unsynced == 0) continue;
             out.push_back({std::move(dirty.identifier), dirty.limit, window.start, std::exchange(window.unsynced, 0)});
         }
@@ -152,7 +155,7 @@ void WindowCounters::settle(const Unsynced& synced, double total) {
     auto found = shard.entries.find(synced.identifier);
     if (found == shard.entries.end()) return;
     Window& window = found->second.windows[static_cast<std::size_t>(synced.limit.period)];
-    if (window.start == synced.start) window.used = total + window.unsynced;
+    if (window.start == synced.start) window.used = std::max(window.used, total + window.unsynced);
 }
 
 void WindowCounters::put_back(const Unsynced& unsynced) {
@@ -266,6 +269,15 @@ std::size_t WindowCounters::size() const {
     for (std::size_t i = 0; i < shard_count; ++i) {
         std::lock_guard guard(shards_[i].lock);
         total += shards_[i].entries.size();
+    }
+    return total;
+}
+
+std::size_t WindowCounters::unsynced() const {
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < shard_count; ++i) {
+        std::lock_guard guard(shards_[i].lock);
+        total += shards_[i].dirty.size();
     }
     return total;
 }

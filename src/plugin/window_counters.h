@@ -62,7 +62,8 @@ class WindowCounters {
     };
     void remember_unsynced() { remembers_ = true; }
     [[nodiscard]] std::vector<Unsynced> collect(std::size_t most);
-    // All nodes together have used `total` in that window, `synced` included.
+    // All nodes together have used `total` in that window, `synced` included. News may come late: it takes nothing
+    // back.
     void settle(const Unsynced& synced, double total);
     // It was not said to the others: it is collected again.
     void put_back(const Unsynced& unsynced);
@@ -78,13 +79,15 @@ class WindowCounters {
     void add(std::string_view identifier, std::span<const Limit> limits, Counting counting, std::int64_t now,
              double cost);
     [[nodiscard]] std::size_t size() const;
+    [[nodiscard]] std::size_t unsynced() const;  // windows to be collected
 
   private:
     struct Window {
         std::int64_t start = 0;  // token_bucket: the theoretical arrival time, in microseconds
         double used = 0;
-        double previous = 0;  // of the window before
-        double unsynced = 0;  // part of `used`
+        double previous = 0;     // of the window before
+        double unsynced = 0;     // part of `used`
+        bool is_listed = false;  // in `dirty`
     };
     struct Dirty {
         std::string identifier;
@@ -98,7 +101,7 @@ class WindowCounters {
         mutable std::mutex lock;
         std::unordered_map<std::string, Entry, base::TextHash, std::equal_to<>> entries;
         std::size_t sweep_bucket = 0;
-        std::vector<Dirty> dirty;  // windows with something unsynced
+        std::vector<Dirty> dirty;  // windows with something unsynced, as many as there is room for
     };
     static constexpr std::size_t shard_count = 64;
 

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "observe/log.h"
+#include "plugin/counter_sync.h"
 #include "plugin/in_flight.h"
 #include "plugin/limit_key.h"
+#include "plugin/redis_counting.h"
 #include "plugin/redis_fields.h"
 #include "plugin/reply.h"
 #include "plugin/type.h"
@@ -30,116 +32,6 @@ constexpr std::array<std::string_view, period_count> remaining_names{
     "X-RateLimit-Remaining-Day",    "X-RateLimit-Remaining-Month",  "X-RateLimit-Remaining-Year"};
 
 }  // namespace
-
-// All counters of a request in one step; each lives as long as Kong lets it.
-const redis::Script& count_script() {
-    static const redis::Script script(
-        "local out = {} "
-        "for i, key in ipairs(KEYS) do "
-        "local value = redis.call('INCRBY', key, ARGV[1]) "
-        "if value == tonumber(ARGV[1]) then redis.call('EXPIRE', key, ARGV[i + 1]) end "
-        "out[i] = value end "
-        "return out");
-    return script;
-}
-
-// Kong's key of one counter. In a Cluster the keys of one identifier lie on one node.
-std::string redis_key(const redis::Settings& settings, std::string_view prefix, std::string_view identifier,
-                      Period period, std::int64_t start) {
-    bool is_cluster = settings.is_cluster();
-    return fmt::format("{}{}{}{}:{}:{}", is_cluster ? "{" : "", prefix, identifier, is_cluster ? "}" : "", start,
-                       name(period));
-}
-
-// One core's exchange with Redis every sync_rate: says what this process has let pass since the last time, and learns
-// what all nodes have together. What could not be said is said the next time.
-class Syncing {
-  public:
-    static constexpr std::size_t most_at_once = 512;
-
-    Syncing(Worker& worker, redis::Settings settings, std::string prefix, std::shared_ptr<WindowCounters> counters)
-        : worker_(worker), settings_(std::move(settings)), prefix_(std::move(prefix)), counters_(std::move(counters)) {
-        timer_.set([](void* self) { static_cast<Syncing*>(self)->begin(); }, this);
-    }
-    Syncing(const Syncing&) = delete;
-    void soon(net::Milliseconds interval) {
-        if (is_armed_) return;
-        is_armed_ = true;
-        timer_.arm(worker_.loop.timers(), net::after(worker_.loop.now(), interval));
-    }
-
-  private:
-    void begin() {
-        is_armed_ = false;
-        if (running_.is_valid() && !running_.is_done()) return soon(net::Milliseconds(100));
-        running_ = run();
-        running_.start();
-    }
-    base::Task<void> run() {
-        redis::Client& client = redis_client(worker_, settings_);
-        while (true) {
-            std::vector<WindowCounters::Unsynced> batch = counters_->collect(most_at_once);
-            if (batch.empty()) co_return;
-            std::vector<std::unique_ptr<redis::Call>> calls;
-            net::Instant deadline = net::after(worker_.loop.now(), settings_.read_timeout);
-            for (const WindowCounters::Unsynced& each : batch) {
-                std::string key = redis_key(settings_, prefix_, each.identifier, each.limit.period, each.start);
-                std::string used = std::to_string(static_cast<std::int64_t>(each.used));
-                std::string time = std::to_string(longest(each.limit.period));
-                std::array<std::string_view, 1> keys{key};
-                std::array<std::string_view, 2> arguments{used, time};
-                calls.emplace_back(new redis::Call(client.run(count_script(), keys, arguments, deadline)));
-            }
-            bool has_failed = false;
-            for (std::size_t i = 0; i < batch.size(); ++i) {
-                base::Result<redis::Reply> reply = co_await *calls[i];
-                std::optional<std::int64_t> total;
-                if (reply && reply->is_array() && reply->elements().size() == 1) total = reply->elements()[0].integer();
-                if (total)
-                    counters_->settle(batch[i], static_cast<double>(*total));
-                else
-                    counters_->put_back(batch[i]);
-                has_failed = has_failed || !total;
-            }
-            if (has_failed) {
-                soon(settings_.read_timeout);
-                co_return;
-            }
-        }
-    }
-
-    Worker& worker_;
-    const redis::Settings settings_;
-    const std::string prefix_;
-    const std::shared_ptr<WindowCounters> counters_;
-    net::Timer timer_;
-    bool is_armed_ = false;
-    base::Task<void> running_;
-};
-
-// How often Redis could not be asked; on the metrics page. Each core adds to its own.
-class NodeCounters : public Measured {
-  public:
-    NodeCounters(std::string label, unsigned cores) : label_(std::move(label)), failures_(cores) {}
-    void failed(unsigned core) { failures_[core].value.fetch_add(1, std::memory_order_relaxed); }
-    void measure(std::vector<observe::Sample>& samples) const override {
-        std::uint64_t total = 0;
-        for (const Cell& cell : failures_) total += cell.value.load(std::memory_order_relaxed);
-        samples.push_back({"rate_limiting_redis_failures_total",
-                           "Requests for which Redis could not be asked: counted locally, or answered with 500.",
-                           "counter",
-                           {{"plugin", label_}},
-                           static_cast<double>(total)});
-    }
-
-  private:
-    struct alignas(64) Cell {
-        std::atomic<std::uint64_t> value{0};
-    };
-    std::string label_;
-    std::vector<Cell> failures_;
-};
-
 }  // namespace plugin
 
 template <>
@@ -284,18 +176,7 @@ struct RateLimiting {
         // A count of one kind means nothing to another.
         std::string key = setup.state_key() + "/" + std::to_string(static_cast<int>(counting_));
         counters_ = setup.shared.state<WindowCounters>(key, [] { return std::make_shared<WindowCounters>(); });
-        if (config.policy == Policy::redis) {
-            redis_ = config.redis.settings();
-            TRY_VOID(redis_->check());
-            counters_of_nodes_ = setup.shared.state<NodeCounters>(
-                key, [&] { return std::make_shared<NodeCounters>(setup.state_key(), setup.cores); });
-            if (config.sync_rate > 0) {
-                counters_->remember_unsynced();
-                interval_ = net::Milliseconds(static_cast<std::int64_t>(config.sync_rate * 1000));
-                sync_key_ = key + "/" + redis_->where();
-            }
-            prefix_ = "ratelimit:" + setup.scope.route.text() + ":" + setup.scope.service.text() + ":";
-        }
+        if (config.policy == Policy::redis) TRY_VOID(prepare_redis(setup, key));
         if (config.concurrency)
             in_flight_ = setup.shared.state<InFlight>(setup.state_key(), [] { return std::make_shared<InFlight>(); });
         return {};
@@ -321,18 +202,19 @@ struct RateLimiting {
     base::Task<Verdict> wait_request(Exchange& exchange) const {
         std::string_view identifier = exchange.note<Asked>()->identifier;
         std::int64_t now = exchange.worker.loop.wall_now();
-        redis::Client& client = redis_client(exchange.worker, *redis_);
-        auto counted = co_await count_in_redis(client, exchange, identifier, now);
-        if (!counted) {
-            counters_of_nodes_->failed(exchange.worker.index);
-            log_failure(exchange, counted.error());
+        redis::Call call = ask_redis(exchange, identifier, now);
+        base::Result<redis::Reply> reply = co_await call;
+        Counted counted;
+        if (auto understood = read(reply, counted); !understood) {
+            failures_->add(exchange.worker.index);
+            log_failure(exchange, understood.error());
             if (!config.fault_tolerant) co_return refuse(exchange, 500, "An unexpected error occurred");
             co_return decide_locally(exchange, identifier);
         }
         Usages usages;
         bool fits = true;
         for (std::size_t i = 0; i < limits_.size(); ++i) {
-            double used = static_cast<double>((*counted)[i]);
+            double used = static_cast<double>(counted[i]);
             usages[i].is_over = used > limits_[i].most;
             usages[i].remaining = std::max(0.0, std::floor(limits_[i].most - used));
             usages[i].reset_seconds = reset_seconds(limits_[i].period, now);
@@ -351,43 +233,64 @@ struct RateLimiting {
         return std::max<std::int64_t>(1, (window_end(period, now) - now + 999) / 1000);
     }
 
-    base::Task<base::Result<Counted>> count_in_redis(redis::Client& client, Exchange& exchange,
-                                                     std::string_view identifier, std::int64_t now) const {
+    base::Result<void> prepare_redis(const Setup& setup, const std::string& key) {
+        redis::Settings settings = config.redis.settings();
+        TRY_VOID(settings.check());
+        keys_ = CounterKeys(settings, "ratelimit:" + setup.scope.route.text() + ":" + setup.scope.service.text() + ":");
+        clients_ = std::make_unique<CoreClients>(std::move(settings), setup.cores);
+        failures_ = setup.shared.state<RedisFailures>(key, [&] {
+            return std::make_shared<RedisFailures>("rate_limiting_redis_failures_total", setup.state_key(),
+                                                   setup.cores);
+        });
+        for (const Limit& limit : limits_) lives_.push_back(std::to_string(longest(limit.period)));
+        if (config.sync_rate <= 0) return {};
+        counters_->remember_unsynced();
+        interval_ = net::Milliseconds(static_cast<std::int64_t>(config.sync_rate * 1000));
+        syncs_ = std::make_unique<CounterSync*[]>(setup.cores);
+        return {};
+    }
+
+    redis::Call ask_redis(Exchange& exchange, std::string_view identifier, std::int64_t now) const {
+        redis::Client& client = clients_->of(exchange.worker);
         std::array<std::string_view, period_count> keys;
         std::array<std::string_view, period_count + 1> arguments;
         arguments[0] = "1";
         for (std::size_t i = 0; i < limits_.size(); ++i) {
-            keys[i] = exchange.arena.copy(
-                redis_key(*redis_, prefix_, identifier, limits_[i].period, window_start(limits_[i].period, now)));
-            arguments[i + 1] = exchange.arena.copy(std::to_string(longest(limits_[i].period)));
+            keys[i] = keys_.key(exchange.arena, identifier, limits_[i].period, window_start(limits_[i].period, now));
+            arguments[i + 1] = lives_[i];
         }
-        redis::Call call =
-            client.run(count_script(), {keys.data(), limits_.size()}, {arguments.data(), limits_.size() + 1},
-                       net::after(exchange.worker.loop.now(), redis_->read_timeout));
-        base::Result<redis::Reply> reply = co_await call;
-        if (!reply) co_return std::move(reply).error();
-        if (!reply->is_array() || reply->elements().size() != limits_.size())
-            co_return base::Error::us(base::Code::malformed, "Redis did not answer with the counters");
-        Counted out{};
-        for (std::size_t i = 0; i < limits_.size(); ++i) {
+        return client.run(count_script(), {keys.data(), limits_.size()}, {arguments.data(), limits_.size() + 1},
+                          net::after(exchange.worker.loop.now(), client.settings().read_timeout));
+    }
+    [[nodiscard]] base::Result<void> read(const base::Result<redis::Reply>& reply, Counted& counted) const {
+        if (!reply) return reply.error();
+        bool is_right = reply->is_array() && reply->elements().size() == limits_.size();
+        for (std::size_t i = 0; is_right && i < limits_.size(); ++i) {
             std::optional<std::int64_t> value = reply->elements()[i].integer();
-            if (!value) co_return base::Error::us(base::Code::malformed, "Redis did not answer with the counters");
-            out[i] = *value;
+            is_right = value.has_value();
+            counted[i] = value.value_or(0);
         }
-        co_return out;
+        if (!is_right) return base::Error::us(base::Code::malformed, "Redis did not answer with the counters");
+        return {};
     }
 
     // sync_rate > 0: what the other nodes have used is known as of the last exchange with Redis; our own use since then
-    // is exact. Over-admission is bounded by what the other nodes let pass within one sync_rate.
+    // is exact. What is over-admitted is bounded by what all nodes let pass in two exchanges (docs/redis.md).
     Verdict decide_with_sync(Exchange& exchange, std::string_view identifier) const {
         std::int64_t now = exchange.worker.loop.wall_now();
         Usages usages;
         bool fits = counters_->take(identifier, limits_, counting_, now, 1, usages);
-        exchange.worker
-            .state<Syncing>(sync_key_,
-                            [&] { return std::make_unique<Syncing>(exchange.worker, *redis_, prefix_, counters_); })
-            .soon(interval_);
+        sync_of(exchange.worker).soon(interval_);
         return tell(exchange, fits, usages);
+    }
+
+    CounterSync& sync_of(Worker& worker) const {
+        CounterSync*& sync = syncs_[worker.index];  // each core has its own
+        if (sync == nullptr) {
+            sync = &worker.state<CounterSyncs>("", [&] { return std::make_unique<CounterSyncs>(worker); }).of(counters_);
+            sync->use(clients_->of(worker), keys_, failures_);
+        }
+        return *sync;
     }
 
     void log_failure(Exchange& exchange, const base::Error& error) const {
@@ -395,7 +298,7 @@ struct RateLimiting {
         if (throttle.pass(std::chrono::milliseconds(exchange.worker.loop.now())))
             observe::log(observe::Level::error, "rate-limiting",
                          config.fault_tolerant ? "Redis cannot be asked: counting locally" : "Redis cannot be asked",
-                         {{"redis", redis_->where()}, {"reason", error.detail}});
+                         {{"redis", clients_->settings().where()}, {"reason", error.detail}});
     }
     Verdict decide_locally(Exchange& exchange, std::string_view identifier) const {
         Usages usages;
@@ -445,10 +348,11 @@ struct RateLimiting {
     LimitKey key_;
     std::shared_ptr<WindowCounters> counters_;
     std::shared_ptr<InFlight> in_flight_;
-    std::optional<redis::Settings> redis_;
-    std::shared_ptr<NodeCounters> counters_of_nodes_;
-    std::string prefix_;
-    std::string sync_key_;
+    std::unique_ptr<CoreClients> clients_;
+    CounterKeys keys_;
+    std::vector<std::string> lives_;  // of the counters in Redis, in seconds
+    std::shared_ptr<RedisFailures> failures_;
+    std::unique_ptr<CounterSync*[]> syncs_;
     net::Milliseconds interval_{0};
 };
 REGISTER_PLUGIN(RateLimiting);

@@ -173,6 +173,34 @@ TEST_F(RateLimitingTest, RefusesWhatContradictsItself) {
     says("{minute: 5, minutes: 5}", "unknown field");
 }
 
+TEST_F(RateLimitingTest, SaysWhatIsWrongAboutRedis) {
+    auto says = [&](std::string_view redis, std::string_view words) {
+        std::string problems =
+            try_use("rate-limiting", "{minute: 5, policy: redis, redis: {" + std::string(redis) + "}}");
+        EXPECT_TRUE(words.empty() ? problems.empty() : problems.find(words) != std::string::npos)
+            << redis << ": " << problems;
+    };
+    says("host: redis.example", "");
+    says("host: redis.example, ssl: true, ssl_verify: true, server_name: other.example", "");
+    says("host: 192.0.2.1, ssl: true, ssl_verify: true", "");
+    says("sentinel_master: main, sentinel_role: master, sentinel_nodes: [{host: a, port: 26379}]", "");
+    says("cluster_nodes: [{host: a}, {host: b, port: 7000}], cluster_max_redirections: 3", "");
+    says("host: redis.example, username: u, password: p", "");
+
+    says("", "redis.host: required field missing");
+    says("sentinel_master: main", "all or none of these fields must be set: 'sentinel_master', 'sentinel_nodes'");
+    says("host: a, sentinel_nodes: [{host: a}]", "all or none of these fields must be set");
+    says("sentinel_master: main, sentinel_role: slave, sentinel_nodes: [{host: a}]",
+         "sentinel_role: expected one of: master");
+    says("host: a, cluster_nodes: [{host: b}]", "only one of these fields may be set");
+    says("cluster_nodes: [{host: b}], database: 1", "redis.database: a Redis Cluster has only database 0");
+    says("host: a, username: u", "redis.password: required field missing");
+    says("host: 'a b'", "not a host name or an address: a b");
+    says("host: a, ssl: true, server_name: 'a:1'", "not a host name or an address: a:1");
+    says("cluster_nodes: [{host: 'b:7000'}]", "not a host name or an address: b:7000");
+    says("host: a, nonsense: 1", "unknown field");
+}
+
 // The promise of `local`: of many threads at one instant, exactly as many pass as the limit says.
 TEST(WindowCountersTest, IsExactOverThreads) {
     WindowCounters counters;
@@ -198,6 +226,40 @@ TEST(WindowCountersTest, IsBoundedAndKeepsWhoIsNearTheLimit) {
         counters.take("guest" + std::to_string(i), limits, Counting::fixed, 3'600'000, 1, usages);
     EXPECT_LE(counters.size(), 640u);
     EXPECT_FALSE(counters.take("busy", limits, Counting::fixed, 3'600'000, 1, usages));
+}
+
+TEST(WindowCountersTest, LateNewsOfOtherNodesTakesNothingBack) {
+    WindowCounters counters;
+    counters.remember_unsynced();
+    std::array<Limit, 1> limits{{{Period::hour, 10}}};
+    Usages usages;
+    constexpr std::int64_t now = 3'600'000;
+    for (int i = 0; i < 2; ++i) counters.take("a", limits, Counting::fixed, now, 1, usages);
+    auto first = counters.collect(10);  // of one core
+    for (int i = 0; i < 3; ++i) counters.take("a", limits, Counting::fixed, now, 1, usages);
+    auto second = counters.collect(10);  // of another one
+    ASSERT_EQ(second.size(), 1u);
+    counters.take("a", limits, Counting::fixed, now, 1, usages);
+    counters.settle(second[0], 9);
+    counters.look("a", limits, Counting::fixed, now, usages);
+    EXPECT_TRUE(usages[0].is_over);  // the 9 and the one that Redis has not heard of
+    counters.settle(first[0], 2);
+    counters.look("a", limits, Counting::fixed, now, usages);
+    EXPECT_TRUE(usages[0].is_over);
+}
+
+// What is to be told to Redis while Redis is away.
+TEST(WindowCountersTest, KeepsNoMoreToBeToldThanItCounts) {
+    WindowCounters counters(640);
+    counters.remember_unsynced();
+    std::array<Limit, 1> limits{{{Period::second, 5}}};
+    Usages usages;
+    std::int64_t now = 1'000'000;
+    for (int i = 0; i < 100'000; ++i)
+        counters.take(std::to_string(i % 100), limits, Counting::fixed, now += 1'000, 1, usages);
+    EXPECT_LE(counters.unsynced(), 640u);
+    for (int i = 0; i < 100'000; ++i) counters.take(std::to_string(i), limits, Counting::fixed, now += 1, 1, usages);
+    EXPECT_LE(counters.unsynced(), 640u);
 }
 
 TEST(WindowCountersTest, ForgetsWhatIsOver) {

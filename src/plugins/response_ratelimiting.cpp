@@ -1,6 +1,9 @@
 // response-ratelimiting: limits on what answers cost, as the upstream itself says in a header field: "X-Kong-Limit:
 // video=2, image=1" (kong.md 4.9). The local counts are those of all cores: while something is left an answer passes
 // and its whole cost is taken in the same step; when nothing is left, the answer is replaced by 429.
+// With `policy: redis` what all nodes have used is read when the request comes, and the cost is told to Redis with the
+// answer. So over all nodes a limit can be passed by the answers that are under way when it is reached; by those of one
+// node alone it cannot, since the local count is kept as well.
 #include <fmt/format.h>
 
 #include <array>
@@ -13,7 +16,10 @@
 #include <vector>
 
 #include "http/characters.h"
+#include "observe/log.h"
 #include "plugin/limit_key.h"
+#include "plugin/redis_counting.h"
+#include "plugin/redis_fields.h"
 #include "plugin/reply.h"
 #include "plugin/type.h"
 #include "plugin/window_counters.h"
@@ -89,6 +95,7 @@ namespace plugin {
 struct ResponseRateLimiting {
     static constexpr std::string_view name = "response-ratelimiting";
     static constexpr int priority = 900;
+    static constexpr std::span<const Alias> aliases = redis_aliases;
     static constexpr std::string_view summary =
         "Limits what answers cost in a period, by names and amounts that the upstream puts into a header field of each "
         "answer.";
@@ -104,6 +111,7 @@ struct ResponseRateLimiting {
         AnswerLimitBy limit_by = AnswerLimitBy::consumer;
         AnswerPolicy policy = AnswerPolicy::local;
         bool fault_tolerant = true;
+        RedisFields redis;
         bool block_on_first_violation = false;
         bool hide_client_headers = false;
 
@@ -115,16 +123,21 @@ struct ResponseRateLimiting {
                       "The upstream's field, `name=amount, ...`; clients do not see it."),
                 field("limit_by", &Config::limit_by,
                       "What is counted; the client's address where the request has no such thing."),
-                field("policy", &Config::policy, "Where it is counted."),
-                field("fault_tolerant", &Config::fault_tolerant, "Go on while the counts cannot be reached."),
+                field("policy", &Config::policy,
+                      "Where it is counted: here, exact over all cores, or in Redis for many nodes."),
+                field("fault_tolerant", &Config::fault_tolerant,
+                      "While Redis cannot be asked, count locally; else such requests get 500."),
+                field("redis", &Config::redis, "Where Redis is, with policy redis."),
                 field("block_on_first_violation", &Config::block_on_first_violation,
                       "Refuse requests as soon as nothing is left of any limit, without asking the upstream."),
                 field("hide_client_headers", &Config::hide_client_headers, "Tell the client nothing of its limits."));
         }
         void check(schema::Checks& checks) const {
             if (!http::is_token(header_name)) checks.field("header_name", "invalid value: " + header_name);
-            // Counted here it would be another limit on each node.
-            if (policy == AnswerPolicy::redis) checks.field("policy", "'redis' is not served by this version");
+            if (policy == AnswerPolicy::redis && !redis.is_given()) {
+                checks.entity("failed conditional validation given value of field 'config.policy'");
+                checks.nested("redis", "host", "required field missing");
+            }
         }
     };
     Config config;
@@ -141,7 +154,20 @@ struct ResponseRateLimiting {
                 named.remaining_headers.push_back(
                     fmt::format("X-RateLimit-Remaining-{}-{}", limit, plugin::name(period)));
             }
+            named.first = period_total_;
+            period_total_ += named.limits.size();
             named_.push_back(std::move(named));
+        }
+        if (config.policy == AnswerPolicy::redis) {
+            redis::Settings settings = config.redis.settings();
+            TRY_VOID(settings.check());
+            keys_ = CounterKeys(settings, fmt::format("response-ratelimit:{}:{}:", setup.scope.route.text(),
+                                                      setup.scope.service.text()));
+            clients_ = std::make_unique<CoreClients>(std::move(settings), setup.cores);
+            failures_ = setup.shared.state<RedisFailures>(setup.state_key() + "/answers", [&] {
+                return std::make_shared<RedisFailures>("response_ratelimiting_redis_failures_total", setup.state_key(),
+                                                       setup.cores);
+            });
         }
         counters_ = setup.shared.state<WindowCounters>(setup.state_key() + "/answers",
                                                        [] { return std::make_shared<WindowCounters>(); });
@@ -152,17 +178,20 @@ struct ResponseRateLimiting {
         LimitKey by{static_cast<LimitBy>(config.limit_by), {}, 128};
         std::string_view identifier = identifier_of(by, exchange);
         exchange.make_note<Counted>(identifier);
-        for (const Named& named : named_) {
-            Usages usages;
-            counters_->look(key_of(exchange, identifier, named), named.limits, Counting::fixed,
-                            exchange.worker.loop.wall_now(), usages);
-            double least = usages[0].remaining;
-            for (std::size_t i = 1; i < named.limits.size(); ++i) least = std::min(least, usages[i].remaining);
-            if (config.block_on_first_violation && least <= 0)
-                return refuse(exchange, 429, exchange.arena.join("API rate limit exceeded for '", named.name, "'"));
-            exchange.request.headers.set(named.upstream_header, limit_text(least, exchange.arena));
+        return clients_ ? Verdict::wait : go_on_or_refuse(exchange);
+    }
+
+    // What all nodes have used.
+    base::Task<Verdict> wait_request(Exchange& exchange) const {
+        Counted& counted = *exchange.note<Counted>();
+        redis::Call call = ask_redis(exchange, counted.identifier);
+        base::Result<redis::Reply> reply = co_await call;
+        if (auto understood = read(exchange, reply, counted); !understood) {
+            failures_->add(exchange.worker.index);
+            log_failure(exchange, understood.error());
+            if (!config.fault_tolerant) co_return refuse(exchange, 500, "An unexpected error occurred");
         }
-        return Verdict::go_on;
+        co_return go_on_or_refuse(exchange);
     }
 
     void on_response(Exchange& exchange) const {
@@ -178,6 +207,8 @@ struct ResponseRateLimiting {
         for (; fits && taken < named_.size(); ++taken) {
             new (usages + taken) Usages;
             if (costs[taken] <= 0) continue;
+            fits = !is_used_up(*counted, named_[taken]);
+            if (!fits) break;
             fits = counters_->take(key_of(exchange, counted->identifier, named_[taken]), named_[taken].limits,
                                    Counting::fixed, now, costs[taken], usages[taken]);
             if (!fits) break;
@@ -189,6 +220,9 @@ struct ResponseRateLimiting {
                     counters_->add(key_of(exchange, counted->identifier, named_[i]), named_[i].limits, Counting::fixed,
                                    now, -costs[i]);
             replace_answer(exchange);
+        } else if (counted->used != nullptr) {
+            for (std::size_t i = 0; i < named_.size(); ++i)
+                if (costs[i] > 0) tell_redis(exchange, *counted, named_[i], costs[i], now);
         }
         if (config.hide_client_headers) return;
         for (std::size_t i = 0; i < named_.size(); ++i) {
@@ -198,21 +232,116 @@ struct ResponseRateLimiting {
                 counters_->look(key_of(exchange, counted->identifier, named_[i]), named_[i].limits, Counting::fixed,
                                 now, usages[i]);
             }
-            tell(exchange, named_[i], usages[i]);
+            tell(exchange, named_[i], usages[i], *counted, fits ? costs[i] : 0);
         }
     }
 
   private:
     struct Counted {
         std::string_view identifier;
+        const double* used = nullptr;  // by all nodes before this request, of each period; null: only we count
     };
     struct Named {
         std::string name;
         std::string upstream_header;
+        std::size_t first = 0;  // its periods' place among those of all names
         std::vector<Limit> limits;
         std::vector<std::string> limit_headers;  // of each of them
         std::vector<std::string> remaining_headers;
     };
+
+    Verdict go_on_or_refuse(Exchange& exchange) const {
+        const Counted& counted = *exchange.note<Counted>();
+        for (const Named& named : named_) {
+            Usages usages;
+            counters_->look(key_of(exchange, counted.identifier, named), named.limits, Counting::fixed,
+                            exchange.worker.loop.wall_now(), usages);
+            double least = remaining(counted, named, 0, usages, 0);
+            for (std::size_t i = 1; i < named.limits.size(); ++i)
+                least = std::min(least, remaining(counted, named, i, usages, 0));
+            if (config.block_on_first_violation && least <= 0)
+                return refuse(exchange, 429, exchange.arena.join("API rate limit exceeded for '", named.name, "'"));
+            exchange.request.headers.set(named.upstream_header, limit_text(least, exchange.arena));
+        }
+        return Verdict::go_on;
+    }
+
+    // The tighter of what is known here and what all nodes have used.
+    static double remaining(const Counted& counted, const Named& named, std::size_t period, const Usages& usages,
+                            double cost) {
+        double here = usages[period].remaining;
+        if (counted.used == nullptr) return here;
+        double everywhere = named.limits[period].most - counted.used[named.first + period] - cost;
+        return std::max(0.0, std::min(here, std::floor(everywhere)));
+    }
+    static bool is_used_up(const Counted& counted, const Named& named) {
+        if (counted.used == nullptr) return false;
+        for (std::size_t i = 0; i < named.limits.size(); ++i)
+            if (counted.used[named.first + i] >= named.limits[i].most) return true;
+        return false;
+    }
+
+    std::string_view redis_key(Exchange& exchange, std::string_view identifier, const Named& named, Period period,
+                               std::int64_t now) const {
+        return keys_.key(exchange.arena, identifier, period, window_start(period, now), named.name);
+    }
+
+    redis::Call ask_redis(Exchange& exchange, std::string_view identifier) const {
+        std::vector<std::string_view> command{"MGET"};
+        std::int64_t now = exchange.worker.loop.wall_now();
+        for (const Named& named : named_)
+            for (const Limit& limit : named.limits)
+                command.push_back(redis_key(exchange, identifier, named, limit.period, now));
+        redis::Client& client = clients_->of(exchange.worker);
+        return client.command(redis::Arguments(command.data(), command.size()),
+                              net::after(exchange.worker.loop.now(), client.settings().read_timeout));
+    }
+    [[nodiscard]] base::Result<void> read(Exchange& exchange, const base::Result<redis::Reply>& reply,
+                                          Counted& counted) const {
+        if (!reply) return reply.error();
+        bool is_right = reply->is_array() && reply->elements().size() == period_total_;
+        auto* used = static_cast<double*>(exchange.arena.allocate(period_total_ * sizeof(double), alignof(double)));
+        for (std::size_t i = 0; is_right && i < period_total_; ++i) {
+            const redis::Reply& element = reply->elements()[i];
+            std::optional<std::int64_t> value = element.is_nil() ? 0 : element.integer();
+            is_right = value.has_value();
+            used[i] = static_cast<double>(value.value_or(0));
+        }
+        if (!is_right) return base::Error::us(base::Code::malformed, "Redis did not answer with the counters");
+        counted.used = used;
+        return {};
+    }
+
+    // The answer does not wait for it.
+    void tell_redis(Exchange& exchange, const Counted& counted, const Named& named, double cost,
+                    std::int64_t now) const {
+        std::vector<std::string_view> keys;
+        std::vector<std::string> lives;
+        for (const Limit& limit : named.limits) {
+            keys.push_back(redis_key(exchange, counted.identifier, named, limit.period, now));
+            lives.push_back(std::to_string(longest(limit.period)));
+        }
+        // Redis counts whole numbers.
+        std::vector<std::string_view> arguments{limit_text(std::ceil(cost), exchange.arena)};
+        arguments.insert(arguments.end(), lives.begin(), lives.end());
+        count(clients_->of(exchange.worker), keys, arguments, failures_, exchange.worker.index);
+    }
+    // What it is given is copied before it first waits; it ends with the client at the latest.
+    static base::Detached count(redis::Client& client, std::span<const std::string_view> keys,
+                                std::span<const std::string_view> arguments, std::shared_ptr<RedisFailures> failures,
+                                unsigned core) {
+        redis::Call call = client.run(count_script(), keys, arguments);
+        base::Result<redis::Reply> reply = co_await call;
+        if (!reply) failures->add(core);
+    }
+
+    void log_failure(Exchange& exchange, const base::Error& error) const {
+        static thread_local observe::Throttle throttle;
+        if (throttle.pass(std::chrono::milliseconds(exchange.worker.loop.now())))
+            observe::log(observe::Level::error, "response-ratelimiting",
+                         config.fault_tolerant ? "Redis cannot be asked: counting locally" : "Redis cannot be asked",
+                         {{"redis", clients_->settings().where()}, {"reason", error.detail}});
+    }
 
     static std::string_view key_of(Exchange& exchange, std::string_view identifier, const Named& named) {
         // A name is a token, so that no identifier can be mistaken for another with a name behind it.
@@ -250,15 +379,21 @@ struct ResponseRateLimiting {
                 exchange.response.headers.add(header);
     }
 
-    static void tell(Exchange& exchange, const Named& named, const Usages& usages) {
+    static void tell(Exchange& exchange, const Named& named, const Usages& usages, const Counted& counted,
+                     double cost) {
         for (std::size_t i = 0; i < named.limits.size(); ++i) {
             http::Headers& headers = exchange.response.headers;
             headers.set(named.limit_headers[i], limit_text(named.limits[i].most, exchange.arena));
-            headers.set(named.remaining_headers[i], limit_text(usages[i].remaining, exchange.arena));
+            headers.set(named.remaining_headers[i],
+                        limit_text(remaining(counted, named, i, usages, cost), exchange.arena));
         }
     }
 
     std::vector<Named> named_;
+    std::size_t period_total_ = 0;
+    std::unique_ptr<CoreClients> clients_;
+    CounterKeys keys_;
+    std::shared_ptr<RedisFailures> failures_;
     std::shared_ptr<WindowCounters> counters_;
 };
 REGISTER_PLUGIN(ResponseRateLimiting);

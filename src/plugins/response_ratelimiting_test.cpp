@@ -144,7 +144,7 @@ TEST_F(ResponseRateLimitingTest, SettingsThatAreRefused) {
         {"{limits: {video: {second: 10, minute: 5}}}",
          "The limit for minute(5.0) cannot be lower than the limit for second(10.0)"},
         {"{limits: {'a b': {minute: 1}}}", "invalid value: a b"},
-        {"{limits: {video: {minute: 1}}, policy: redis}", "'redis' is not served by this version"},
+        {"{limits: {video: {minute: 1}}, policy: redis}", "required field missing"},
         {"{limits: {video: {minute: 1}}, policy: cluster}", "expected one of: local, redis"},
         {"{limits: {video: {minute: 1}}, limit_by: service}", "expected one of: consumer, credential, ip"},
     };

@@ -8,6 +8,7 @@ import time
 
 from harness import free_port
 from testing import check, equal, test, wait_until
+from upstream import answer
 
 
 class Redis:
@@ -41,6 +42,9 @@ class Redis:
 
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
+
+    def end(self):
+        self.stop()
 
     def stop(self):
         if self.process.poll() is None:
@@ -127,9 +131,9 @@ def not_fault_tolerant_means_500_without_redis_and_service_with_it(t):
         wait_until(lambda: served.clients[0].get("/").status == 200, "with Redis again", 20)
 
 
-def counted(redis):
+def counted(redis, pattern="ratelimit:*"):
     """What Redis holds of the only counter, or None."""
-    keys = [line for line in redis.ask("KEYS ratelimit:*").split(b"\r\n") if line.startswith(b"ratelimit:")]
+    keys = [line for line in redis.ask(f"KEYS {pattern}").split(b"\r\n") if line.startswith(pattern[:-1].encode())]
     answer = redis.ask(f"GET {keys[0].decode()}").split(b"\r\n") if keys else []
     return int(answer[1]) if len(answer) > 1 else None
 
@@ -146,3 +150,38 @@ def a_count_that_is_exchanged_now_and_then_is_bounded(t):
         late = []
         wait_until(lambda: late.append(served.clients[1].get("/").status) or late[-1] == 429, "the second gateway refuses", 20)
         check(len(late) <= 3, f"it does not go on to its own 20: {late}")
+
+
+def costs_two(exchange):
+    exchange.send(answer(b"", "200 OK", "X-Kong-Limit: video=2"))
+
+
+def response_document(upstream_port, redis_port, more=""):
+    return (f'_format_version: "3.0"\nservices:\n- name: s\n  url: http://127.0.0.1:{upstream_port}\n'
+            f'  routes: [{{name: r, paths: [/]}}]\n  plugins:\n  - name: response-ratelimiting\n    config: '
+            f'{{limits: {{video: {{minute: 5}}}}, limit_by: ip, policy: redis, redis: {{host: 127.0.0.1, port: {redis_port}, '
+            f'timeout: 300}}{more}}}\n')
+
+
+@test(seconds=60)
+def what_answers_cost_is_counted_over_gateways(t):
+    at_the_start_of_a_minute()
+    redis = t.own(Redis())
+    up = t.upstream(costs_two)
+    gateways = [t.gateway(response_document(up.port, redis.port)) for _ in range(2)]
+    first, second = (t.client(gateway) for gateway in gateways)
+    one = first.get("/")
+    equal(one.header("X-RateLimit-Remaining-video-minute"), "3", "of five, two are used")
+    wait_until(lambda: counted(redis, "response-ratelimit:*") == 2, "Redis is told")
+    two = second.get("/")
+    equal(two.header("X-RateLimit-Remaining-video-minute"), "1", "the other gateway knows")
+    equal(up.requests[-1].header("X-RateLimit-Remaining-video"), "3", "what the upstream was told")
+    wait_until(lambda: counted(redis, "response-ratelimit:*") == 4, "Redis is told again")
+    equal(first.get("/").status, 200, "one is left, so an answer passes whole")
+    wait_until(lambda: counted(redis, "response-ratelimit:*") == 6, "Redis is told of that, too")
+    equal([second.get("/").status, first.get("/").status], [429, 429], "nothing is left, here or there")
+    redis.stop()
+    equal(second.get("/").status, 200, "without Redis the second gateway has its own count")
+    check(gateways[1].metric("cardea_response_ratelimiting_redis_failures_total") >= 1, "the metric says so")
+    strict = t.client(t.gateway(response_document(up.port, redis.port, ", fault_tolerant: false")))
+    equal([strict.get("/").status for _ in range(3)], [500] * 3, "unless that is not wanted")

@@ -1,0 +1,97 @@
+#include "plugin/counter_sync.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/arena.h"
+
+namespace plugin {
+
+namespace {
+
+constexpr net::Milliseconds look_again{100};  // while an exchange takes longer than the interval
+
+}  // namespace
+
+CounterSync::CounterSync(Worker& worker, std::weak_ptr<WindowCounters> counters)
+    : worker_(worker), counters_(std::move(counters)) {
+    timer_.set([](void* self) { static_cast<CounterSync*>(self)->begin(); }, this);
+}
+
+void CounterSync::use(redis::Client& client, CounterKeys keys, std::shared_ptr<RedisFailures> failures) {
+    client_ = &client;
+    keys_ = std::move(keys);
+    failures_ = std::move(failures);
+}
+
+void CounterSync::soon(net::Milliseconds interval) {
+    if (std::exchange(is_armed_, true)) return;
+    timer_.arm(worker_.loop.timers(), net::after(worker_.loop.now(), interval));
+}
+
+bool CounterSync::is_of(const std::weak_ptr<WindowCounters>& counters) const {
+    return !counters_.owner_before(counters) && !counters.owner_before(counters_);
+}
+
+void CounterSync::begin() {
+    is_armed_ = false;
+    if (running_.is_valid() && !running_.is_done()) return soon(look_again);
+    running_ = run();
+    running_.start();
+}
+
+// Until all that is known now has been said; what is counted meanwhile has armed the timer.
+base::Task<void> CounterSync::run() {
+    std::shared_ptr<WindowCounters> counters = counters_.lock();
+    while (counters) {
+        std::vector<WindowCounters::Unsynced> batch = counters->collect(most_at_once);
+        if (batch.empty()) co_return;
+        bool is_last = batch.size() < most_at_once;
+        base::Task<bool> telling = tell(*counters, std::move(batch));
+        bool has_told = co_await std::move(telling);
+        if (!has_told) {
+            failures_->add(worker_.index);
+            soon(client_->settings().read_timeout);
+            co_return;
+        }
+        if (is_last) co_return;
+    }
+}
+
+base::Task<bool> CounterSync::tell(WindowCounters& counters, std::vector<WindowCounters::Unsynced> batch) {
+    base::Arena arena;
+    std::vector<std::unique_ptr<redis::Call>> calls;
+    calls.reserve(batch.size());
+    net::Instant deadline = net::after(worker_.loop.now(), client_->settings().read_timeout);
+    for (const WindowCounters::Unsynced& each : batch) {
+        std::string used = std::to_string(static_cast<std::int64_t>(each.used));
+        std::string time = std::to_string(longest(each.limit.period));
+        std::array<std::string_view, 1> keys{keys_.key(arena, each.identifier, each.limit.period, each.start)};
+        std::array<std::string_view, 2> arguments{used, time};
+        calls.emplace_back(new redis::Call(client_->run(count_script(), keys, arguments, deadline)));
+    }
+    bool has_told = true;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        base::Result<redis::Reply> reply = co_await *calls[i];
+        std::optional<std::int64_t> total;
+        if (reply && reply->is_array() && reply->elements().size() == 1) total = reply->elements()[0].integer();
+        if (total)
+            counters.settle(batch[i], static_cast<double>(*total));
+        else
+            counters.put_back(batch[i]);
+        has_told = has_told && total.has_value();
+    }
+    co_return has_told;
+}
+
+CounterSync& CounterSyncs::of(const std::shared_ptr<WindowCounters>& counters) {
+    auto found = std::ranges::find_if(syncs_, [&](const auto& sync) { return sync->is_of(counters); });
+    if (found != syncs_.end()) return **found;
+    std::erase_if(syncs_, [](const auto& sync) { return sync->is_over(); });
+    return *syncs_.emplace_back(std::make_unique<CounterSync>(worker_, counters));
+}
+
+}  // namespace plugin
