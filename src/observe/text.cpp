@@ -116,4 +116,20 @@ void Text::value(std::string_view text, std::size_t limit) {
     if (!plain) put('"');
 }
 
+void put_json_string(std::string& out, std::string_view text) {
+    out += '"';
+    char buffer[6];
+    while (!text.empty()) {
+        std::size_t plain = 0;
+        while (plain < text.size() && is_plain(text[plain])) ++plain;
+        out.append(text, 0, plain);
+        text.remove_prefix(plain);
+        if (text.empty()) break;
+        std::size_t used = 0;
+        out.append(escape_one(text, Escape::json, used, buffer));
+        text.remove_prefix(used);
+    }
+    out += '"';
+}
+
 }  // namespace observe

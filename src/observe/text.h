@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace observe {
@@ -48,5 +49,8 @@ class Text {
     char* at_;
     char* end_;
 };
+
+// `text` as a JSON string with its quotes, of any length.
+void put_json_string(std::string& out, std::string_view text);
 
 }  // namespace observe
