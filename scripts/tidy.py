@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ORDER = ["base", "crypto", "observe", "net", "redis", "http", "cache", "schema", "route", "upstream", "plugin",
+ORDER = ["base", "crypto", "observe", "net", "redis", "http", "cache", "delivery", "schema", "route", "upstream", "plugin",
          "plugins", "gateway", "dialect", "admin", "command"]
 LONGEST = 600
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
