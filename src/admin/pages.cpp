@@ -1,7 +1,9 @@
 #include "admin/pages.h"
 
+#include <memory>
 #include <string>
 
+#include "admin/metrics_page.h"
 #include "net/loop.h"
 #include "observe/metrics.h"
 #include "plugin/reply.h"
@@ -65,7 +67,9 @@ base::Task<void> serve(Transaction& transaction) {
     } else if (path == "/status") {
         page(transaction, 200, json, pages.status());
     } else if (path == "/metrics") {
-        page(transaction, 200, observe::metrics_content_type, pages.metrics());
+        page(transaction, 200, observe::metrics_content_type, {});
+        if (transaction.client_method != http::Method::head)
+            transaction.source = std::make_unique<MetricsPage>(transaction);
     } else if (transaction.core.is_draining()) {
         page(transaction, 503, json, "{\"message\":\"draining\"}");
     } else {

@@ -54,6 +54,15 @@ void give_way(Work work) {
     }).join();
 }
 
+base::Uuid random_uuid() {
+    std::random_device device;
+    base::Uuid out;
+    for (std::uint8_t& byte : out.bytes) byte = static_cast<std::uint8_t>(device());
+    out.bytes[6] = static_cast<std::uint8_t>((out.bytes[6] & 0x0f) | 0x40);  // RFC 9562 5.4: version 4
+    out.bytes[8] = static_cast<std::uint8_t>((out.bytes[8] & 0x3f) | 0x80);
+    return out;
+}
+
 // The process, once its settings are right.
 class Program {
   public:
@@ -357,6 +366,8 @@ void Program::fill_admin_pages() {
     AdminPages& pages = server_->process().admin;
     pages.status = [this] { return status_json(); };
     pages.metrics = [this] { return metrics_text(); };
+    pages.numbers = &server_->metrics();
+    pages.node_id = random_uuid();
     pages.request_reload = [this] {
         std::lock_guard guard(lock_);
         events_.wake();
@@ -434,6 +445,17 @@ std::string Program::metrics_text() const {
                        "counter",
                        {},
                        static_cast<double>(writer_.dropped())});
+    const observe::Series& series = server_->process().shared.series;
+    samples.push_back({"prometheus_series",
+                       "Label sets of the prometheus plugin.",
+                       "gauge",
+                       {},
+                       static_cast<double>(series.size())});
+    samples.push_back({"prometheus_series_overflows_total",
+                       "Label sets that found no room and are counted as `__overflow__`.",
+                       "counter",
+                       {},
+                       static_cast<double>(series.overflows())});
     std::vector<observe::Sample> of_plugins = server_->process().shared.measure();
     samples.insert(samples.end(), of_plugins.begin(), of_plugins.end());
     return server_->metrics().render(samples);

@@ -271,7 +271,7 @@ TEST(FileSender, WritesLinesAndCanReopen) {
         }
         return text;
     };
-    auto files = std::make_shared<Files>();
+    auto files = std::make_shared<base::WorkThread>();
     auto courier = std::move(*Courier::start({.gather = Milliseconds(1)}));
     auto outbox = courier->open(
         "a", "a", {}, [&](net::Loop& on) { return std::make_unique<FileSender>(on, files, FileSettings{path, true}); });
@@ -293,7 +293,7 @@ TEST(FileSender, WritesLinesAndCanReopen) {
 }
 
 TEST(FileSender, AFileThatCannotBeOpenedLosesAndCounts) {
-    auto files = std::make_shared<Files>();
+    auto files = std::make_shared<base::WorkThread>();
     auto courier = std::move(*Courier::start({.gather = Milliseconds(1)}));
     auto outbox = courier->open("a", "a", {}, [&](net::Loop& on) {
         return std::make_unique<FileSender>(on, files, FileSettings{"/nonexistent/folder/file.log", false});

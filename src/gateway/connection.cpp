@@ -10,6 +10,7 @@
 #include "gateway/reply.h"
 #include "gateway/tunnel.h"
 #include "http/http1/parse.h"
+#include "http/http1/write.h"
 #include "http/status.h"
 #include "observe/log.h"
 
@@ -74,6 +75,13 @@ ClientFraming framing_for(const Transaction& transaction) {
     const http::ResponseHead& response = transaction.response;
     bool is_head = transaction.client_method == http::Method::head;
     ClientFraming out;
+    if (transaction.source) {
+        bool has_chunks = transaction.request.minor_version > 0;
+        out.framing = is_head      ? http::BodyFraming::none
+                      : has_chunks ? http::BodyFraming::chunked
+                                   : http::BodyFraming::until_close;
+        return out;
+    }
     if (transaction.is_body_in_hand()) {
         out.length = transaction.response_text.size();
         out.framing =
@@ -295,6 +303,7 @@ Task<bool> Connection::answer(Transaction& transaction) {
         finish_attempt(transaction, upstream::Outcome::failed);
         co_return false;
     }
+    transaction.sent_head_bytes = out.bytes();
     RelayEnd end;
     bool is_streamed = !transaction.is_body_in_hand() && !transaction.is_tunnel;
     bool has_text = framing.framing == http::BodyFraming::length && transaction.is_body_in_hand();
@@ -329,6 +338,8 @@ Task<bool> Connection::answer(Transaction& transaction) {
         RelayLimits relay_limits{transaction.served_service().read_timeout, limits.send_timeout, 0, 0, {}};
         end = co_await relay(*transaction.link->socket, transaction.response_body, client, relay_limits);
     }
+    if (transaction.source && sent == net::IoStatus::ok && framing.framing != http::BodyFraming::none)
+        end = co_await send_source(transaction, framing.framing == http::BodyFraming::chunked);
     if (end.kind != RelayEnd::Kind::done) {
         // The answer is incomplete and the client must see that: closing is all that is left.
         keep_open_ = false;
@@ -347,13 +358,36 @@ Task<bool> Connection::answer(Transaction& transaction) {
                           : end.kind == RelayEnd::Kind::sink_lost ? Outcome::cancelled
                                                                   : Outcome::failed;
         finish_attempt(transaction, outcome);
-    } else {
+    } else if (!transaction.source) {
         transaction.response_body_bytes = has_text ? transaction.response_text.size() : 0;
     }
     // A cut answer too must reach the client as far as it goes.
     if (end.kind != RelayEnd::Kind::done) co_return end.kind != RelayEnd::Kind::sink_lost;
     if (!co_await finish_request_body(transaction)) keep_open_ = false;
     co_return true;
+}
+
+// The pieces of a body that is made while it is sent, as chunks or as they are.
+Task<RelayEnd> Connection::send_source(Transaction& transaction, bool is_chunked) {
+    std::string piece;
+    for (bool has_more = true; has_more;) {
+        piece.clear();
+        base::Result<bool> made = co_await transaction.source->next(piece);
+        if (!made) co_return RelayEnd{RelayEnd::Kind::source_lost, net::IoStatus::failed};
+        has_more = *made;
+        transaction.response_body_bytes += piece.size();
+        char digits[http1::chunk_prefix_capacity];
+        net::Draft draft(core_.loop.buffers().at_least(piece.size() + 64));
+        if (is_chunked && !piece.empty()) draft.append(http1::write_chunk_prefix(piece.size(), digits));
+        draft.append(piece);
+        if (is_chunked && !piece.empty()) draft.append(http1::chunk_end);
+        if (is_chunked && !has_more) draft.append(http1::last_chunk);
+        if (draft.size() == 0) continue;
+        net::Instant deadline = net::after(core_.loop.now(), core_.settings.limits.send_timeout);
+        net::IoStatus sent = co_await socket_->send(std::move(draft).finish(), deadline);
+        if (sent != net::IoStatus::ok) co_return RelayEnd{RelayEnd::Kind::sink_lost, sent};
+    }
+    co_return RelayEnd{};
 }
 
 // Reads what is left of a request body, so that the next request begins where it should. False if that is too much.

@@ -62,6 +62,7 @@ class Connection : public ConnectionLink, public base::SlabAllocated<Connection>
     [[nodiscard]] bool can_be_kept(const Transaction& transaction) const;
     // Whether the client's kernel has all that there is of it.
     base::Task<bool> answer(Transaction& transaction);
+    base::Task<RelayEnd> send_source(Transaction& transaction, bool is_chunked);
     base::Task<bool> finish_request_body(Transaction& transaction);
     base::Task<void> linger();
     void finish(Transaction& transaction);

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/work_thread.h"
 #include "gateway/settings.h"
 #include "gateway/snapshot.h"
 #include "http/date.h"
@@ -37,7 +38,9 @@ struct AdminPages {
         std::string report;  // for people: what was wrong
     };
     std::function<std::string()> status;   // JSON
-    std::function<std::string()> metrics;  // Prometheus text
+    std::function<std::string()> metrics;  // Prometheus text: the program's own part
+    const observe::Metrics* numbers = nullptr;
+    base::Uuid node_id;  // of this process, as Kong's
     std::function<std::uint64_t()> request_reload;
     std::function<Reload(std::uint64_t request)> reload_result;
 };
@@ -58,6 +61,9 @@ class Process {
     AdminPages admin;
     plugin::Shared shared;                   // states of plugins that outlive a snapshot
     net::dns::Resolver* resolver = nullptr;  // for plugins that call other servers; set before the cores are made
+    // Makes the page of metrics, which can be of many megabytes. Ends before the cores' numbers do.
+    std::unique_ptr<base::WorkThread> page_maker = std::make_unique<base::WorkThread>(page_maker_niceness);
+    static constexpr int page_maker_niceness = 5;
 
   private:
     struct Hash {

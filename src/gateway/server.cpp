@@ -188,6 +188,7 @@ void Server::stop() {
     }
     for (auto& worker : cores_)
         if (worker->thread.joinable()) worker->thread.join();
+    process_.page_maker.reset();
     for (auto& worker : cores_) {
         worker->listeners.clear();
         worker->core.reset();

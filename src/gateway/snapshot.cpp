@@ -50,7 +50,7 @@ ServedUpstream served(const Upstream& upstream, LiveUpstreams& live) {
     for (const Target& target : upstream.targets) spec.targets.push_back({target.host, target.port, target.weight});
     upstream::HashRule hash{source_of(upstream.hash.on), upstream.hash.name, source_of(upstream.fallback.on),
                             upstream.fallback.name, upstream.hash_on_cookie_path};
-    return {live.acquire(std::move(spec)), std::move(hash), upstream.host_header};
+    return {live.acquire(std::move(spec)), std::move(hash), upstream.host_header, upstream.name};
 }
 
 plugin::Consumers consumers_of(Document& document) {
@@ -156,7 +156,7 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
             number = place->second;
             if (is_new) {
                 UpstreamSpec spec{key, {{service.host, service.port, 100}}};
-                snapshot->upstreams.push_back({live.acquire(std::move(spec)), {}, {}});
+                snapshot->upstreams.push_back({live.acquire(std::move(spec)), {}, {}, {}});
             }
         }
         snapshot->services.push_back({{service.id, service.name, service.host},

@@ -24,6 +24,7 @@ struct ServedUpstream {
     std::shared_ptr<LiveUpstream> live;
     upstream::HashRule hash;
     std::string host_header;  // empty: the endpoint's own name
+    std::string name;         // empty: a service's host, no upstream of the document
 };
 
 struct ServedService : plugin::ServiceFacts {
@@ -97,6 +98,7 @@ class CoreSnapshot {
         views_.resize(shared_->upstreams.size());
     }
     [[nodiscard]] const Snapshot& shared() const { return *shared_; }
+    [[nodiscard]] const std::shared_ptr<const Snapshot>& owner() const { return shared_; }
     // The present view of an upstream; who picked from it keeps the pointer until the attempt is finished.
     [[nodiscard]] const std::shared_ptr<EndpointView>& view(std::uint32_t upstream);
 

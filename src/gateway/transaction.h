@@ -16,6 +16,14 @@
 
 namespace gateway {
 
+// A body of ours that is made piece by piece while it is sent: one too large to be in memory at once.
+class BodySource {
+  public:
+    virtual ~BodySource() = default;
+    // Appends the next piece to `piece`. False: that was the last one. An error cuts the answer short.
+    virtual base::Task<base::Result<bool>> next(std::string& piece) = 0;
+};
+
 struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     // Body bytes kept so that a request can be sent again; larger bodies are sent once.
     static constexpr std::size_t most_replayed = 64 * 1024;
@@ -51,6 +59,7 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     net::Slice response_head_bytes;   // the views of `response` point into it
     BodyRelay response_body;
     std::optional<std::string> buffered_response;  // the whole body, read before the client got anything
+    std::unique_ptr<BodySource> source;            // makes the body, in the place of response_text
     bool is_tunnel = false;                        // 101: bytes go both ways until one side ends
     std::shared_ptr<EndpointView> endpoints;       // what the attempt's endpoint was picked from
     std::uint32_t endpoint = 0;

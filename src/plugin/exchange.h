@@ -106,6 +106,7 @@ class Exchange {
     net::SocketAddress upstream_address;  // of the last try
     std::uint64_t request_body_bytes = 0;
     std::uint64_t response_body_bytes = 0;
+    std::uint64_t sent_head_bytes = 0;  // of the answer, as the client got it
     std::uint64_t request_head_bytes = 0;
     std::uint16_t upstream_status = 0;  // as it came, whatever plugins made of it
 

@@ -17,6 +17,7 @@
 #include "net/dns/resolver.h"
 #include "net/loop.h"
 #include "observe/metrics.h"
+#include "observe/series.h"
 
 namespace plugin {
 
@@ -48,6 +49,14 @@ class Shared {
         }
         return fresh;
     }
+    // The same without making one: nullptr if nobody holds it.
+    template <typename T>
+    std::shared_ptr<T> find(const std::string& key) {
+        std::lock_guard guard(lock_);
+        auto at = states_.find({std::type_index(typeid(T)), key});
+        return at == states_.end() ? nullptr : std::static_pointer_cast<T>(at->second.lock());
+    }
+    observe::Series series;  // numbers by route and consumer: they outlive every configuration
     // What every living state that is Measured has to show.
     [[nodiscard]] std::vector<observe::Sample> measure() {
         std::vector<std::shared_ptr<Measured>> living;
