@@ -111,6 +111,7 @@ EntryPointer make_entry(const EntryParts& parts) {
     entry->status_ = static_cast<std::uint16_t>(parts.status);
     entry->kind_ = parts.kind;
     entry->generation_ = parts.generation;
+    entry->head_length_ = parts.head_length.value_or(Entry::no_length);
     entry->validity_ = parts.validity;
     // What the allocator really took, and its word of book-keeping.
     entry->footprint_ = malloc_usable_size(memory) + sizeof(std::size_t);

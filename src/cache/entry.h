@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,6 +52,8 @@ struct EntryParts {
     std::string_view reason;
     const http::Headers* headers = nullptr;       // as they are to be stored
     std::span<const std::string_view> body = {};  // in pieces
+    // Of an answer to HEAD: the Content-Length that it told, if any.
+    std::optional<std::uint64_t> head_length;
     Validity validity;
 };
 
@@ -72,6 +75,9 @@ class Entry {
     [[nodiscard]] std::string_view reason() const { return part(reason_at_, reason_size_); }
     [[nodiscard]] std::string_view body() const { return part(body_at_, body_size_); }
     [[nodiscard]] const Validity& validity() const { return validity_; }
+    [[nodiscard]] std::optional<std::uint64_t> head_length() const {
+        return head_length_ == no_length ? std::nullopt : std::optional(head_length_);
+    }
     [[nodiscard]] std::size_t header_count() const { return header_count_; }
     // Adds all fields to `headers`; the views live as long as the entry.
     void append_headers(http::Headers& headers) const;
@@ -79,6 +85,7 @@ class Entry {
     [[nodiscard]] std::size_t footprint() const { return footprint_; }
 
   private:
+    static constexpr std::uint64_t no_length = UINT64_MAX;
     friend class EntryPointer;
     friend class Shard;
     friend EntryPointer make_entry(const EntryParts& parts);
@@ -108,6 +115,7 @@ class Entry {
     // ---- constant
     Validity validity_;
     std::uint64_t generation_ = 0;
+    std::uint64_t head_length_ = no_length;
     std::size_t footprint_ = 0;
     std::uint32_t key_size_ = 0;
     std::uint32_t resource_at_ = 0;

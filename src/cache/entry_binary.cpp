@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view magic = "CDC";
 constexpr Millis most_millis = Millis{1} << 53;  // sums of a few stay far from overflow
+constexpr std::uint64_t no_length = UINT64_MAX;
 constexpr std::size_t field_sizes = 6;           // two and four bytes in front of each field
 
 enum Flag : std::uint8_t { no_cache = 1, must_revalidate = 2, shared_limit = 4, all_flags = 7 };
@@ -80,7 +81,7 @@ bool is_sane(const Validity& validity) {
 std::size_t binary_size(const Entry& entry) {
     http::Headers headers;
     entry.append_headers(headers);
-    std::size_t size = 4 + 1 + 1 + 2 + 2 + 6 * 4 + 8 * 8;
+    std::size_t size = 4 + 1 + 1 + 2 + 2 + 6 * 4 + 9 * 8;
     for (const http::Header& header : headers) size += field_sizes + header.name.size() + header.value.size();
     return size + entry.key().size() + entry.resource().size() + entry.vary().size() + entry.tags().size() +
            entry.reason().size() + entry.body().size();
@@ -107,6 +108,7 @@ void write_binary(const Entry& entry, std::string& into) {
         put(into, static_cast<std::uint64_t>(value), 8);
     }
     put(into, entry.generation(), 8);
+    put(into, entry.head_length().value_or(no_length), 8);
     for (std::string_view text : {entry.key(), entry.resource(), entry.vary(), entry.tags(), entry.reason()}) {
         put_text(into, text);
     }
@@ -138,6 +140,7 @@ base::Result<EntryPointer> read_binary(std::string_view bytes) {
         *value = static_cast<Millis>(reader.number(8));
     }
     parts.generation = reader.number(8);
+    if (std::uint64_t length = reader.number(8); length != no_length) parts.head_length = length;
     if (reader.failed() || kind > static_cast<std::uint64_t>(EntryKind::vary_marker) || flags > all_flags) {
         return refused("broken head");
     }

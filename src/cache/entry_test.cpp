@@ -22,6 +22,7 @@ EntryPointer sample() {
     parts.resource = "/pets";
     parts.vary = "accept";
     parts.generation = 7;
+    parts.head_length = 12;
     parts.tags = tags;
     parts.status = 200;
     parts.reason = "Fine";
@@ -42,6 +43,7 @@ void expect_sample(const Entry& entry) {
     EXPECT_EQ(entry.resource(), "/pets");
     EXPECT_EQ(entry.vary(), "accept");
     EXPECT_EQ(entry.generation(), 7U);
+    EXPECT_EQ(entry.head_length(), 12U);
     EXPECT_EQ(entry.status(), 200);
     EXPECT_EQ(entry.reason(), "Fine");
     EXPECT_EQ(entry.body(), "hello");

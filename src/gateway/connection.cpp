@@ -83,7 +83,9 @@ ClientFraming framing_for(const Transaction& transaction) {
         return out;
     }
     if (transaction.is_body_in_hand()) {
-        out.length = transaction.response_text.size();
+        // A plugin may know what HEAD leaves out.
+        out.length = is_head && transaction.response.declared_length ? *transaction.response.declared_length
+                                                                     : transaction.response_text.size();
         out.framing =
             is_head || http::is_bodiless(response.status) ? http::BodyFraming::none : http::BodyFraming::length;
         if (http::is_bodiless(response.status)) out.length.reset();
@@ -219,7 +221,10 @@ Connection::Serving Connection::serve_requests() {
         // A client that has said `close` and sent its whole request says no more: nothing can hurt its answer.
         bool may_say_more =
             transaction.request.keep_alive || !transaction.request_body.is_done() || socket_->has_input();
-        owned.reset();
+        if (transaction.background != nullptr)
+            core_.go_on_in_background(std::move(owned));
+        else
+            owned.reset();
         if (was_sent && !keep_open_ && may_say_more) co_await linger();
         // A client that sends without end has no more right to the core than the others.
         if (++in_a_row % core_.settings.limits.pipeline_depth == 0)

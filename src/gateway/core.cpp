@@ -76,6 +76,7 @@ void Core::drain(net::Milliseconds grace) {
 void Core::close_all() {
     while (!asleep_.is_alone()) static_cast<Connection*>(asleep_.next)->close();
     while (!awake_.is_alone()) static_cast<Connection*>(awake_.next)->close();
+    in_background_.clear();
     pools.close_all();
 }
 

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/task.h"
 #include "base/work_thread.h"
 #include "gateway/settings.h"
 #include "gateway/snapshot.h"
@@ -28,6 +29,7 @@
 namespace gateway {
 
 class Connection;
+struct Transaction;
 
 // What the admin pages show and do; filled by the program before the cores run. Called on a core's thread.
 struct AdminPages {
@@ -111,6 +113,10 @@ class Core {
     [[nodiscard]] bool is_draining() const { return is_draining_; }
     // Ends every connection, whatever it does.
     void close_all();
+    // Asks the upstream for what the client has got already (plugin::Background). Beyond `most_in_background` it is
+    // dropped. Ends with the core at the latest.
+    void go_on_in_background(std::unique_ptr<Transaction> transaction);
+    static constexpr std::size_t most_in_background = 256;
     [[nodiscard]] bool has_connections() const { return !awake_.is_alone() || !asleep_.is_alone(); }
 
     // The value of Date for this turn.
@@ -135,6 +141,7 @@ class Core {
     std::uint64_t seed_;
     ConnectionLink awake_;   // serving a request
     ConnectionLink asleep_;  // waiting for one
+    std::vector<base::Task<void>> in_background_;
     bool is_draining_ = false;
     net::Timer drain_timer_;
     net::Instant drain_deadline_ = net::never;

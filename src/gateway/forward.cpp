@@ -213,6 +213,7 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
 class ClientWatch {
   public:
     explicit ClientWatch(Transaction& transaction) : transaction_(transaction) {
+        if (!transaction.has_client) return;
         net::Socket& client = transaction.client_socket;
         if (transaction.request_pump.is_running() || client.has_input() || client.input_ended()) return;
         is_watching_ = true;
@@ -222,7 +223,9 @@ class ClientWatch {
     ~ClientWatch() {
         if (is_watching_) transaction_.client_socket.forget_input_waiter();
     }
-    [[nodiscard]] bool is_gone() const { return transaction_.client_socket.input_end() == net::IoStatus::reset; }
+    [[nodiscard]] bool is_gone() const {
+        return transaction_.has_client && transaction_.client_socket.input_end() == net::IoStatus::reset;
+    }
 
   private:
     static void woken(void* self) {
@@ -298,7 +301,7 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
             co_return Error::upstream(Code::malformed, Retry::never, "too many interim responses");
         }
         // RFC 9110 15.2: 100 answers our own expectation; the others are the client's, if it can read them.
-        if (status == 100 || transaction.request.minor_version == 0) continue;
+        if (status == 100 || transaction.request.minor_version == 0 || !transaction.has_client) continue;
         Assembler out(core.loop.buffers());
         if (auto added = add_interim_head(transaction.response, out); !added) co_return std::move(added).error();
         net::IoStatus sent = co_await transaction.client_socket.send(
@@ -340,7 +343,17 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
         transaction.timings.response_head = core.loop.now();
         transaction.is_from_upstream = true;
         transaction.upstream_status = static_cast<std::uint16_t>(transaction.response.status);
+        bool has_body = transaction.response.framing != http::BodyFraming::none;
+        bool keeps_alive = transaction.response.keep_alive;
         transaction.chain->on_upstream_response(transaction);
+        if (!transaction.is_from_upstream) {
+            // Replaced by a plugin: a connection with nothing more to read goes on to others.
+            if (!has_body)
+                transaction.response_body.start(http::BodyFraming::none, 0, core.upstream_limits,
+                                                http::BodyFraming::none, TrailerChoice::drop);
+            transaction.response.keep_alive = keeps_alive && !has_body;
+            finish_attempt(transaction, upstream::Outcome::answered);
+        }
         co_return base::success();
     }
     transaction.chain->on_upstream_failure(transaction, result.error());

@@ -13,6 +13,8 @@ namespace gateway {
 
 namespace {
 
+using base::Code;
+using base::Error;
 using base::Result;
 using base::Task;
 using observe::Counter;
@@ -106,30 +108,6 @@ void log_failure(const Transaction& transaction, const base::Error& error) {
                   {"request_id", transaction.id()}});
 }
 
-// All attempts. The response is there, or the error of the last one.
-Task<Result<void>> forward_with_retries(Transaction& transaction) {
-    AttemptLog log;
-    upstream::Attempts attempts(transaction.served_service().retries);
-    bool is_idempotent = upstream::is_idempotent(transaction.request.method_token);
-    Result<void> result;
-    LinkChoice choice = LinkChoice::pooled;
-    bool was_stale = false;
-    while (choice == LinkChoice::fresh || attempts.next()) {
-        result = co_await forward(transaction, log, choice);
-        if (result) co_return result;
-        // A pooled connection that had died unseen is nobody's failure: once more on a new one, to the same endpoint
-        // and outside the budget. Only where sending twice is harmless, and once: a second one counts as a failure.
-        bool is_stale = !was_stale && log.was_reused && !log.progress.response_started &&
-                        result.error().code == base::Code::reset && is_idempotent && log.progress.body_replayable;
-        was_stale = was_stale || is_stale;
-        choice = is_stale ? LinkChoice::fresh : LinkChoice::pooled;
-        if (!is_stale && !upstream::Attempts::worth_retrying(result.error(), is_idempotent, log.progress))
-            co_return result;
-        transaction.core.metrics.add(Counter::upstream_retries);
-    }
-    co_return result;
-}
-
 // The body was broken, too slow or too large: where the next request begins is not known.
 void fail(Transaction& transaction, const base::Error& error) {
     transaction.is_last = transaction.is_last || error.source == base::Source::client;
@@ -156,6 +134,29 @@ Task<void> finish(Transaction& transaction) {
 }
 
 }  // namespace
+
+Task<Result<void>> ask_upstream(Transaction& transaction) {
+    AttemptLog log;
+    upstream::Attempts attempts(transaction.served_service().retries);
+    bool is_idempotent = upstream::is_idempotent(transaction.request.method_token);
+    Result<void> result;
+    LinkChoice choice = LinkChoice::pooled;
+    bool was_stale = false;
+    while (choice == LinkChoice::fresh || attempts.next()) {
+        result = co_await forward(transaction, log, choice);
+        if (result) co_return result;
+        // A pooled connection that had died unseen is nobody's failure: once more on a new one, to the same endpoint
+        // and outside the budget. Only where sending twice is harmless, and once: a second one counts as a failure.
+        bool is_stale = !was_stale && log.was_reused && !log.progress.response_started &&
+                        result.error().code == base::Code::reset && is_idempotent && log.progress.body_replayable;
+        was_stale = was_stale || is_stale;
+        choice = is_stale ? LinkChoice::fresh : LinkChoice::pooled;
+        if (!is_stale && !upstream::Attempts::worth_retrying(result.error(), is_idempotent, log.progress))
+            co_return result;
+        transaction.core.metrics.add(Counter::upstream_retries);
+    }
+    co_return result;
+}
 
 Task<void> serve(Transaction& transaction) {
     // kong.md 3.1: every other protocol ends at this hop, and the request is an ordinary one.
@@ -190,10 +191,15 @@ Task<void> serve(Transaction& transaction) {
     if (verdict == plugin::Verdict::go_on) {
         if (transaction.service == nullptr) {
             plugin::reply_error(transaction, 503, "no Service found with those values", ErrorKind::gateway);
-        } else if (Result<void> result = co_await forward_with_retries(transaction); !result) {
+        } else if (Result<void> result = co_await ask_upstream(transaction); !result) {
             log_failure(transaction, result.error());
-            fail(transaction, result.error());
+            bool is_replaced = result.error().source != base::Source::client &&
+                               transaction.chain->on_no_answer(transaction, result.error());
+            if (!is_replaced) fail(transaction, result.error());
         }
+    } else if (transaction.response.status == 503 && !transaction.is_from_cache) {
+        // A plugin sees no use in asking the upstream (circuit-breaker).
+        (void)transaction.chain->on_no_answer(transaction, Error::us(Code::no_endpoint, "refused by a plugin"));
     }
     if (!transaction.chain->empty()) co_await finish(transaction);
 }

@@ -11,6 +11,10 @@ namespace gateway {
 // body was broken or too slow, the response says so and the connection must not be used again.
 base::Task<void> serve(Transaction& transaction);
 
+// All tries of one request at its upstream. The response's head is there (a plugin may have put its own in that place),
+// or the error of the last try.
+base::Task<base::Result<void>> ask_upstream(Transaction& transaction);
+
 // What a listener's connections do with a request: serve, or the admin pages.
 using ServeFunction = base::Task<void> (*)(Transaction& transaction);
 

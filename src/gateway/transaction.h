@@ -36,7 +36,8 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     void replace_request_body(std::string_view body) override;
 
     Core& core;
-    net::Socket& client_socket;
+    net::Socket& client_socket;  // not to be touched once the transaction goes on without its client
+    bool has_client = true;
     net::Slice head_bytes;                   // the views of `request` point into it
     std::shared_ptr<CoreSnapshot> snapshot;  // the configuration it began with
     Entrance entrance = Entrance::clients;

@@ -68,6 +68,7 @@ Chain::Chain(std::vector<Step> steps, Index route, Index service)
         if (type.on_upstream_request != nullptr) upstream_request_.push_back(i);
         if (type.on_upstream_failure != nullptr) upstream_failure_.push_back(i);
         if (type.on_upstream_response != nullptr) upstream_response_.push_back(i);
+        if (type.on_no_answer != nullptr) no_answer_.push_back(i);
         if (type.on_response != nullptr) response_.push_back(i);
         if (type.on_response_body != nullptr) response_body_.push_back(i);
         if (type.on_log != nullptr) log_.push_back(i);
@@ -172,6 +173,14 @@ void Chain::on_upstream_response(Exchange& exchange) const {
     for (std::uint16_t step : upstream_response_)
         if (const Instance* instance = instance_at(exchange, step))
             instance->type->on_upstream_response(instance->plugin.get(), exchange);
+}
+
+bool Chain::on_no_answer(Exchange& exchange, const base::Error& error) const {
+    for (std::uint16_t step : no_answer_) {
+        const Instance* instance = instance_at(exchange, step);
+        if (instance != nullptr && instance->type->on_no_answer(instance->plugin.get(), exchange, error)) return true;
+    }
+    return false;
 }
 
 void Chain::on_response(Exchange& exchange) const {

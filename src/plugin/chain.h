@@ -70,6 +70,8 @@ class Chain {
     [[nodiscard]] Attempt on_upstream_request(Exchange& exchange) const;
     void on_upstream_failure(Exchange& exchange, const base::Error& error) const;
     void on_upstream_response(Exchange& exchange) const;
+    // True: some plugin has put an answer in the place of the one that did not come.
+    [[nodiscard]] bool on_no_answer(Exchange& exchange, const base::Error& error) const;
     // client_headers are put in first.
     void on_response(Exchange& exchange) const;
     void on_response_body(Exchange& exchange) const;
@@ -91,6 +93,7 @@ class Chain {
     Places upstream_request_;
     Places upstream_failure_;
     Places upstream_response_;
+    Places no_answer_;
     Places response_;
     Places response_body_;
     Places log_;

@@ -71,6 +71,20 @@ struct BodyCapture {
     bool is_complete = false;  // the upstream's body ended as it should
 };
 
+class Exchange;
+
+// Asking the upstream for a request that has been answered already, for a plugin that answers with what it has and
+// wants to have it anew. The chain's phases up to on_upstream_response run as for any request.
+class Background {
+  public:
+    virtual ~Background() = default;
+    // The client has its answer and is gone for this exchange; the request may still be changed.
+    virtual void begin(Exchange& exchange) = 0;
+    // The end, at most once: `error` says that no answer came, or no whole one. Else response and, as far as `capture`
+    // wanted it, the body are there. May not come at all: then everything is dropped.
+    virtual void ended(Exchange& exchange, const base::Error* error) = 0;
+};
+
 class Exchange {
   public:
     explicit Exchange(Worker& on) : worker(on) {}
@@ -99,6 +113,9 @@ class Exchange {
     bool is_from_cache = false;  // ... of an earlier request: answered by a plugin, shown to clients as the upstream's
     http::Headers client_headers;      // fields for whatever answer the client gets; each takes the place of its name
     BodyCapture* capture = nullptr;    // set in on_upstream_response: keeps the body; must live as long as this
+    std::shared_ptr<const void> kept;  // what response_text points into, if not into the arena
+    std::unique_ptr<Background>
+        background;  // set by on_request with an answer of its own; only for requests without body
 
     // ---- what happened
     Timings timings;

@@ -82,6 +82,7 @@ struct Type {
     Attempt (*on_upstream_request)(const void* plugin, Exchange& exchange) = nullptr;
     void (*on_upstream_failure)(const void* plugin, Exchange& exchange, const base::Error& error) = nullptr;
     void (*on_upstream_response)(const void* plugin, Exchange& exchange) = nullptr;
+    bool (*on_no_answer)(const void* plugin, Exchange& exchange, const base::Error& error) = nullptr;
     void (*on_response)(const void* plugin, Exchange& exchange) = nullptr;
     void (*on_response_body)(const void* plugin, Exchange& exchange) = nullptr;
     void (*on_log)(const void* plugin, Exchange& exchange) = nullptr;
@@ -129,6 +130,12 @@ Type type_of() {
     if constexpr (requires(const P& plugin, Exchange& exchange) { plugin.on_upstream_response(exchange); })
         type.on_upstream_response = [](const void* plugin, Exchange& exchange) {
             static_cast<const P*>(plugin)->on_upstream_response(exchange);
+        };
+    if constexpr (requires(const P& plugin, Exchange& exchange, const base::Error& error) {
+                      plugin.on_no_answer(exchange, error);
+                  })
+        type.on_no_answer = [](const void* plugin, Exchange& exchange, const base::Error& error) {
+            return static_cast<const P*>(plugin)->on_no_answer(exchange, error);
         };
     if constexpr (requires(const P& plugin, Exchange& exchange) { plugin.on_response(exchange); })
         type.on_response = [](const void* plugin, Exchange& exchange) {
