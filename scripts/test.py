@@ -1,7 +1,8 @@
 """Builds and runs every test, and ends with one line of counts. Called by `make test` (scripts/test).
 
 Stages: tidy, unit tests of the optimised build, unit tests under ASan and UBSan (when CI or SANITIZE is set),
-black-box tests against build/cardea, and the lines of the demo. A stage that cannot run counts as one failure."""
+black-box tests against build/cardea, http-cache-tests, and the lines of the demo. A stage that cannot run counts as one
+failure."""
 
 import json
 import os
@@ -121,6 +122,7 @@ def main():
         done("unit tests", start)
         if (ROOT / "tests/blackbox/run.py").exists():
             counted("black-box tests", [sys.executable, "tests/blackbox/run.py"], counts)
+        counted("http-cache-tests", [sys.executable, "tests/http-cache-tests/run.py"], counts)
         if (ROOT / "src/main.cpp").exists():
             counted("demo", ["scripts/demo", "--check"], counts)
     if os.environ.get("CI") or os.environ.get("SANITIZE") == "1":

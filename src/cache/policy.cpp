@@ -150,7 +150,8 @@ Storable may_store(const http::RequestHead& request, const http::ResponseHead& r
     if (control.is_private) return Storable::is_private;
     const http::Headers& headers = response.headers;
     bool may_share = control.is_public || control.must_revalidate || control.s_maxage;
-    if (request.headers.has(Known::authorization) && !may_share) return Storable::authorization;
+    if (request.headers.has(Known::authorization) && !may_share && !options.is_keyed_by_client)
+        return Storable::authorization;
     if (VaryNames::of(headers).kind() == VaryNames::Kind::any) return Storable::varies;
     bool is_stated = is_explicit(headers, control);
     // A cookie is usually for one client. RFC 9111 7.3 leaves it to the response to forbid storing; here it has to say

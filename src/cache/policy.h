@@ -23,6 +23,8 @@ struct PolicyOptions {
     // Used where the response says nothing about them: seconds.
     std::int64_t stale_while_revalidate = 0;
     std::int64_t stale_if_error = 0;
+    // The key says whose request it is, so that nobody else can get what an authorised one got.
+    bool is_keyed_by_client = false;
     // How long beyond its last use a response with a validator is kept, to be validated: seconds.
     std::int64_t keep_for_validation = 3600;
 };

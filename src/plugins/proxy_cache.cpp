@@ -1,0 +1,343 @@
+// proxy-cache: answers from stored answers of the upstream (kong.md 4.13), and beyond Kong a shared cache as RFC 9111
+// has it. Stored is what the upstream said, before other plugins changed it: they see a stored answer as they see a
+// fresh one. Here is the way of a request; what is told apart is in proxy_cache_key.h, what is stored and given in
+// proxy_cache_answer.h, where in proxy_cache_memory.h.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/validation.h"
+#include "crypto/hash.h"
+#include "plugin/reply.h"
+#include "plugin/type.h"
+#include "plugins/proxy_cache_answer.h"
+#include "plugins/proxy_cache_memory.h"
+
+namespace plugin {
+
+namespace {
+
+using base::Result;
+using base::Task;
+using cache::EntryPointer;
+using http::Known;
+using Plan = CacheNote::Plan;
+
+// A request body is part of the key up to this size; with a longer one the request is not for the cache.
+constexpr std::size_t most_request_body = 64 * 1024;
+// A body of stated length up to this is read whole before the client gets anything, so that who asks next, on whatever
+// connection, finds it stored.
+constexpr std::uint64_t most_read_ahead = 64 * 1024;
+
+}  // namespace
+
+struct ProxyCache {
+    static constexpr std::string_view name = "proxy-cache";
+    static constexpr int priority = 100;
+    static constexpr std::string_view summary =
+        "Stores answers of the upstream and gives them to those who ask for the same. What was stored for an "
+        "authorised request is given to the same client only.";
+    static constexpr std::string_view example = R"(config:
+  strategy: memory
+  content_type: [application/json]
+  cache_ttl: 300
+  cache_control: true
+)";
+    using Config = ProxyCacheConfig;
+    Config config;
+
+    Result<void> prepare(const Setup& setup) {
+        rules_ = std::make_unique<CacheRules>(CacheRules{config, {}});
+        cache::PolicyOptions& policy = rules_->policy;
+        policy.heuristic_percent = config.rfc9111 ? 10 : 0;
+        policy.stale_while_revalidate = config.stale_while_revalidate;
+        policy.stale_if_error = config.stale_if_error;
+        policy.keep_for_validation = config.rfc9111 ? 3600 : 0;
+        store_ = MemoryAnswers::open(setup.shared, config.memory);
+        return {};
+    }
+
+    Verdict on_request(Exchange& exchange) const {
+        CacheNote& note = exchange.make_note<CacheNote>();
+        note.asked = rules_->follows_control() ? cache::parse_request_control(exchange.request.headers)
+                                               : cache::RequestControl();
+        if (!is_for_cache(exchange, note)) {
+            if (config.rfc9111 && !http::is_safe(exchange.request.method)) {
+                note.plan = Plan::invalidate;
+                note.keys.resource = cache_resource(exchange, config, exchange.path, exchange.request.query);
+            }
+            return bypass(exchange);
+        }
+        if (exchange.has_request_body()) return Verdict::wait;
+        note.keys = cache_keys(exchange, config, {});
+        return consider(exchange, note, config.collapse_timeout.count() > 0);
+    }
+
+    Task<Verdict> wait_request(Exchange& exchange) const {
+        CacheNote& note = *exchange.note<CacheNote>();
+        net::Loop& loop = exchange.worker.loop;
+        net::Instant deadline = loop.now() + config.collapse_timeout.count();
+        if (exchange.has_request_body()) {
+            Result<std::string_view> body = co_await exchange.read_request_body(most_request_body);
+            if (!body && body.error().code == base::Code::too_large) co_return bypass(exchange);
+            if (!body)
+                co_return reply_error(exchange, body.error().status != 0 ? body.error().status : 400, {},
+                                      ErrorKind::server);
+            note.keys = cache_keys(exchange, config, *body);
+            Verdict verdict = consider(exchange, note, loop.now() < deadline);
+            if (verdict != Verdict::wait) co_return verdict;
+        }
+        for (;;) {
+            CacheFetches::Wait wait(fetches(exchange), note.lookup_key, deadline);
+            co_await wait;
+            Verdict verdict = consider(exchange, note, loop.now() < deadline);
+            if (verdict != Verdict::wait) co_return verdict;
+        }
+    }
+
+    void on_upstream_response(Exchange& exchange) const {
+        auto* note = exchange.note<CacheNote>();
+        if (note == nullptr) return;
+        if (note->plan == Plan::invalidate) return invalidate(exchange, *note);
+        if (note->plan != Plan::fetch) return;
+        int status = exchange.response.status;
+        if (note->is_conditional && status == 304) return confirm(exchange, *note);
+        if (cache::is_server_failure(status) && stand_in(exchange, *note)) return;
+        bool is_kept = !note->asked.no_store && take_for_storage(exchange, *note, *rules_);
+        if (!is_kept) {
+            tell_cache_status(exchange, config, "Bypass", note->keys.shown);
+            // What is stored is not what the upstream says now.
+            if (note->found && status < 500) store_->remove(note->found->key());
+            fetches(exchange).pass(note->lookup_key);
+            return note->lead.end();
+        }
+        const http::ResponseHead& response = exchange.response;
+        note->is_to_be_stored = true;
+        if (response.framing == http::BodyFraming::none) return put(exchange, *note);
+        if (response.framing == http::BodyFraming::length && response.content_length > config.max_body_size.value) {
+            note->is_to_be_stored = false;
+            fetches(exchange).pass(note->lookup_key);
+            return note->lead.end();
+        }
+        exchange.capture = &note->capture;
+        if (response.framing == http::BodyFraming::length && response.content_length <= most_read_ahead)
+            exchange.buffer_response(response.content_length);
+    }
+
+    bool on_no_answer(Exchange& exchange, const base::Error&) const {
+        auto* note = exchange.note<CacheNote>();
+        return note != nullptr && note->plan == Plan::fetch && stand_in(exchange, *note);
+    }
+
+    void on_response_body(Exchange& exchange) const { put_if_complete(exchange); }
+    void on_log(Exchange& exchange) const { put_if_complete(exchange); }
+
+  private:
+    // A stored answer that is given while stale is fetched anew, once for all who get it.
+    class Refreshing final : public Background {
+      public:
+        explicit Refreshing(const ProxyCache& cache) : cache_(cache) {}
+        void begin(Exchange& exchange) override {
+            auto& note = *exchange.note<CacheNote>();
+            note.found = note.served;
+            cache_.prepare_fetch(exchange, note);
+        }
+        void ended(Exchange& exchange, const base::Error* error) override {
+            if (error == nullptr) cache_.put_if_complete(exchange);
+            exchange.note<CacheNote>()->lead.end();
+        }
+
+      private:
+        const ProxyCache& cache_;  // of the exchange's snapshot
+    };
+
+    [[nodiscard]] CacheFetches& fetches(Exchange& exchange) const {
+        return exchange.worker.state<CacheFetches>(
+            store_->name(), [&exchange] { return std::make_unique<CacheFetches>(exchange.worker.loop); });
+    }
+
+    Verdict bypass(Exchange& exchange) const {
+        tell_cache_status(exchange, config, "Bypass", {});
+        return Verdict::go_on;
+    }
+
+    [[nodiscard]] bool is_for_cache(const Exchange& exchange, const CacheNote& note) const {
+        const http::RequestHead& request = exchange.request;
+        auto listed = std::find(config.request_method.begin(), config.request_method.end(), request.method_token);
+        if (listed == config.request_method.end() || request.upgrade || exchange.route == nullptr) return false;
+        if (config.rfc9111 && request.method != http::Method::get && request.method != http::Method::head) return false;
+        if (cache::has_origin_condition(request.headers)) return false;
+        if (!rules_->follows_control()) return true;
+        if (note.asked.no_store) return false;
+        if (config.rfc9111) return true;
+        return !note.asked.no_cache &&
+               (!request.headers.has(Known::authorization) || exchange.identity.consumer != nullptr);
+    }
+
+    // ---- looking up
+
+    [[nodiscard]] EntryPointer find_under(Exchange& exchange, std::string_view key) const {
+        cache::Millis now = exchange.worker.loop.wall_now();
+        EntryPointer entry = store_->find(key, now);
+        if (!entry || entry->kind() == cache::EntryKind::response) return entry;
+        entry = store_->find(variant_key(key, *entry, exchange.request.headers), now);
+        return entry && entry->kind() == cache::EntryKind::response ? entry : EntryPointer();
+    }
+
+    [[nodiscard]] EntryPointer find(Exchange& exchange, const CacheNote& note) const {
+        EntryPointer entry;
+        // RFC 9111 3.5: what anybody may have, an authorised client may have, too. By Kong's rules answers do not say
+        // whom they are for, so each is for who asked.
+        if (config.rfc9111 || note.keys.own.empty()) entry = find_under(exchange, note.keys.shared);
+        if (!entry && !note.keys.own.empty()) entry = find_under(exchange, note.keys.own);
+        return entry;
+    }
+
+    // Answers, or makes the exchange fetch, or says to wait for another one that does.
+    Verdict consider(Exchange& exchange, CacheNote& note, bool may_wait) const {
+        note.lookup_key = note.keys.own.empty() ? note.keys.shared : note.keys.own;
+        // Before looking, so that whatever is invalidated from here on is not stored as it was.
+        note.ticket = store_->ticket();
+        cache::Millis now = exchange.worker.loop.wall_now();
+        EntryPointer entry = find(exchange, note);
+        if (entry) {
+            switch (cache::may_serve(entry->validity(), note.asked, now)) {
+                case cache::Use::serve:
+                    return serve(exchange, note, std::move(entry), "Hit");
+                case cache::Use::serve_and_refresh:
+                    if (exchange.request.method == http::Method::get)
+                        note.lead = fetches(exchange).lead(note.lookup_key);
+                    if (note.lead) exchange.background = std::make_unique<Refreshing>(*this);
+                    return serve(exchange, note, std::move(entry), "Stale");
+                case cache::Use::validate:
+                    break;
+            }
+        }
+        if (note.asked.only_if_cached) {
+            if (config.response_headers.key) exchange.client_headers.set("X-Cache-Key", note.keys.shown);
+            return reply_error(exchange, 504, {}, ErrorKind::server);
+        }
+        if (may_collapse(exchange, note) && !fetches(exchange).passes(note.lookup_key)) {
+            note.lead = fetches(exchange).lead(note.lookup_key);
+            if (!note.lead && may_wait) return Verdict::wait;
+        }
+        note.found = std::move(entry);
+        prepare_fetch(exchange, note);
+        tell_cache_status(exchange, config, note.found ? "Refresh" : "Miss", note.keys.shown);
+        return Verdict::go_on;
+    }
+
+    // Only who would take what another one is getting; parts and conditions may bring no answer for others.
+    [[nodiscard]] static bool may_collapse(const Exchange& exchange, const CacheNote& note) {
+        constexpr std::uint64_t own_wishes =
+            http::bit(Known::range) | http::bit(Known::if_none_match) | http::bit(Known::if_modified_since);
+        const http::RequestHead& request = exchange.request;
+        return request.method == http::Method::get && !request.headers.has_any(own_wishes) && !note.asked.no_cache &&
+               !note.asked.max_age && !note.asked.min_fresh;
+    }
+
+    Verdict serve(Exchange& exchange, CacheNote& note, EntryPointer entry, std::string_view status) const {
+        answer_from(exchange, note, std::move(entry), config, status);
+        return Verdict::answered;
+    }
+
+    // ---- fetching
+
+    void prepare_fetch(Exchange& exchange, CacheNote& note) const {
+        note.plan = Plan::fetch;
+        note.ticket = store_->ticket();
+        note.requested_at = exchange.worker.loop.wall_now();
+        if (!note.found || exchange.request.method != http::Method::get) return;
+        http::Headers stored;
+        note.found->append_headers(stored);
+        cache::Validators validators = cache::validators_of(stored);
+        if (!validators.any()) return;
+        note.client.method = exchange.request.method;
+        for (const http::Header& header : exchange.request.headers) note.client.headers.add(header);
+        cache::make_conditional(exchange.request.headers, validators);
+        note.is_conditional = true;
+    }
+
+    void confirm(Exchange& exchange, CacheNote& note) const {
+        EntryPointer fresh = refreshed(exchange, note, *rules_);
+        cache::Millis now = exchange.worker.loop.wall_now();
+        if (!fresh || fresh->validity().keep_until <= now) {
+            // A 304 for something else: what is stored was confirmed once more, for the last time.
+            store_->remove(note.found->key());
+        } else {
+            store_->insert(fresh, note.ticket, now);
+        }
+        note.lead.end();
+        answer_from(exchange, note, fresh ? std::move(fresh) : note.found, config, "Refresh");
+    }
+
+    bool stand_in(Exchange& exchange, CacheNote& note) const {
+        cache::Millis now = exchange.worker.loop.wall_now();
+        if (!note.found || !cache::may_serve_on_error(note.found->validity(), note.asked, now)) return false;
+        note.lead.end();
+        answer_from(exchange, note, note.found, config, "Stale");
+        return true;
+    }
+
+    // ---- storing
+
+    void put_if_complete(Exchange& exchange) const {
+        auto* note = exchange.note<CacheNote>();
+        if (note == nullptr || !note->is_to_be_stored) return;
+        if (note->capture.is_complete) return put(exchange, *note);
+        if (note->capture.is_cut) fetches(exchange).pass(note->lookup_key);
+    }
+
+    void put(Exchange& exchange, CacheNote& note) const {
+        note.is_to_be_stored = false;
+        cache::Millis now = exchange.worker.loop.wall_now();
+        if (note.vary.kind() == cache::VaryNames::Kind::none) {
+            store_->insert(entry_of(note, config, note.store_key), note.ticket, now);
+        } else {
+            put_variant(exchange, note, now);
+        }
+        fetches(exchange).forget_pass(note.lookup_key);
+        note.lead.end();
+    }
+
+    void put_variant(Exchange& exchange, const CacheNote& note, cache::Millis now) const {
+        EntryPointer marker = store_->find(note.store_key, now);
+        bool fits = marker && marker->kind() == cache::EntryKind::vary_marker && marker->vary() == note.vary.text();
+        if (!fits || marker->validity().keep_until < note.validity.keep_until) {
+            marker = vary_marker_of(note, fits ? marker->generation() : store_->new_generation());
+            if (!marker) return;
+            store_->insert(marker, note.ticket, now);
+        }
+        // By what the client asked with: conditions of ours are in no Vary that matters here.
+        const http::Headers& asked = note.is_conditional ? note.client.headers : exchange.request.headers;
+        std::string key = variant_key(note.store_key, *marker, asked);
+        store_->insert(entry_of(note, config, key), note.ticket, now);
+    }
+
+    void invalidate(Exchange& exchange, const CacheNote& note) const {
+        if (!cache::invalidates(exchange.request, exchange.response.status)) return;
+        store_->remove_resource(note.keys.resource);
+        std::string_view host = exchange.client.forwarded_host;
+        std::string authority(host);
+        if (exchange.client.forwarded_port != 0) authority += ':' + std::to_string(exchange.client.forwarded_port);
+        for (std::string_view field : {"Location", "Content-Location"}) {
+            const http::Header* header = exchange.response.headers.find(field);
+            if (header == nullptr) continue;
+            std::optional<std::string> target =
+                cache::same_origin_target(header->value, exchange.client.scheme, authority, exchange.path);
+            if (!target) continue;
+            std::size_t question = target->find('?');
+            std::string_view path = std::string_view(*target).substr(0, question);
+            std::string_view query =
+                question == target->npos ? std::string_view() : std::string_view(*target).substr(question + 1);
+            store_->remove_resource(cache_resource(exchange, config, path, query));
+        }
+    }
+
+    std::unique_ptr<CacheRules> rules_;
+    std::shared_ptr<MemoryAnswers> store_;
+};
+REGISTER_PLUGIN(ProxyCache);
+
+}  // namespace plugin

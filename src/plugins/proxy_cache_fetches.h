@@ -1,0 +1,127 @@
+// CacheFetches: what is being fetched from upstreams right now, so that others who want the same wait for it. Of one
+// core: over n cores, at most n fetches of one key are under way.
+#pragma once
+
+#include <array>
+#include <coroutine>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "net/loop.h"
+
+namespace plugin {
+
+class CacheFetches {
+  public:
+    explicit CacheFetches(net::Loop& loop) : loop_(loop) {}
+    CacheFetches(const CacheFetches&) = delete;
+
+    // The right and duty to fetch one key. When it goes, those who wait are woken.
+    class Lead {
+      public:
+        Lead() = default;
+        Lead(CacheFetches* fetches, std::string key) : fetches_(fetches), key_(std::move(key)) {}
+        Lead(Lead&& other) noexcept : fetches_(std::exchange(other.fetches_, nullptr)), key_(std::move(other.key_)) {}
+        Lead& operator=(Lead&& other) noexcept {
+            std::swap(fetches_, other.fetches_);
+            std::swap(key_, other.key_);
+            return *this;
+        }
+        ~Lead() { end(); }
+        explicit operator bool() const { return fetches_ != nullptr; }
+        void end() {
+            if (fetches_ != nullptr) std::exchange(fetches_, nullptr)->ended(key_);
+        }
+
+      private:
+        CacheFetches* fetches_ = nullptr;
+        std::string key_;
+    };
+
+    // Empty: another one has it.
+    [[nodiscard]] Lead lead(std::string_view key) {
+        auto [place, is_new] = under_way_.try_emplace(std::string(key));
+        return is_new ? Lead(this, std::string(key)) : Lead();
+    }
+
+    // What was fetched under that key could not be stored: until further notice nobody need wait for it.
+    void pass(std::string_view key) {
+        Pass& place = place_of(key);
+        place = {std::hash<std::string_view>{}(key), loop_.now() + pass_for};
+    }
+    void forget_pass(std::string_view key) { place_of(key) = {}; }
+    [[nodiscard]] bool passes(std::string_view key) {
+        const Pass& place = place_of(key);
+        return place.hash == std::hash<std::string_view>{}(key) && place.until > loop_.now();
+    }
+
+    // Waits until the fetch of `key` under way ends, or until the deadline. Destroying it ends the wait.
+    class Wait {
+      public:
+        Wait(CacheFetches& fetches, std::string_view key, net::Instant deadline)
+            : loop_(fetches.loop_), deadline_(deadline) {
+            auto place = fetches.under_way_.find(std::string(key));
+            if (place == fetches.under_way_.end()) return;
+            next_ = place->second;
+            link_ = &place->second;
+            if (next_ != nullptr) next_->link_ = &next_;
+            place->second = this;
+        }
+        Wait(const Wait&) = delete;
+        ~Wait() { unlink(); }
+        [[nodiscard]] bool await_ready() const { return link_ == nullptr || deadline_ <= loop_.now(); }
+        void await_suspend(std::coroutine_handle<> waiting) {
+            timer_.set([](void* address) { std::coroutine_handle<>::from_address(address).resume(); },
+                       waiting.address());
+            timer_.arm(loop_.timers(), deadline_);
+        }
+        void await_resume() { unlink(); }
+
+      private:
+        friend class CacheFetches;
+        void unlink() {
+            if (link_ == nullptr) return;
+            *link_ = next_;
+            if (next_ != nullptr) next_->link_ = link_;
+            link_ = nullptr;
+            next_ = nullptr;
+        }
+        net::Loop& loop_;
+        net::Instant deadline_;
+        net::Timer timer_;
+        Wait* next_ = nullptr;
+        Wait** link_ = nullptr;
+    };
+
+    [[nodiscard]] std::size_t size() const { return under_way_.size(); }
+
+  private:
+    static constexpr net::Instant pass_for = 30'000;  // ms
+    struct Pass {
+        std::size_t hash = 0;
+        net::Instant until = 0;
+    };
+    [[nodiscard]] Pass& place_of(std::string_view key) {
+        return passes_[std::hash<std::string_view>{}(key) % passes_.size()];
+    }
+    // Through their timers, so that nobody runs inside of whoever ends a fetch.
+    void ended(const std::string& key) {
+        auto place = under_way_.find(key);
+        if (place == under_way_.end()) return;
+        while (place->second != nullptr) {
+            Wait& waiting = *place->second;
+            waiting.unlink();
+            if (waiting.timer_.is_armed()) waiting.timer_.arm(loop_.timers(), loop_.now());
+        }
+        under_way_.erase(place);
+    }
+
+    net::Loop& loop_;
+    std::array<Pass, 1024> passes_{};
+    std::unordered_map<std::string, Wait*> under_way_;  // who waits for it; node-based: a place stays where it is
+};
+
+}  // namespace plugin

@@ -1,0 +1,211 @@
+#include "plugins/proxy_cache_key.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <vector>
+
+#include "crypto/hash.h"
+#include "http/characters.h"
+#include "http/query.h"
+
+namespace plugin {
+
+namespace {
+
+using http::Known;
+
+std::string_view lower_case(std::string_view text, base::Arena& arena) {
+    char* at = arena.bytes(text.size());
+    std::transform(text.begin(), text.end(), at, [](char c) { return http::lower(c); });
+    return {at, text.size()};
+}
+
+std::string_view digest_text(std::string_view text, base::Arena& arena) {
+    crypto::Digest digest = crypto::digest(crypto::Hash::sha256, text);
+    constexpr std::string_view digits = "0123456789abcdef";
+    char* out = arena.bytes(64);
+    for (std::size_t i = 0; i < 32; ++i) {
+        auto byte = static_cast<unsigned char>(digest.view()[i]);
+        out[2 * i] = digits[byte >> 4];
+        out[2 * i + 1] = digits[byte & 15];
+    }
+    return {out, 64};
+}
+
+// Texts one behind the other so that no two rows of texts look the same: each with its length in front.
+void append(std::string& out, std::string_view text) {
+    char size[24];
+    char* end = std::to_chars(size, size + sizeof size, text.size()).ptr;
+    out.append(size, end);
+    out.push_back(':');
+    out += text;
+}
+
+struct Argument {
+    std::string_view name;
+    std::string_view value;
+    bool has_value = false;
+    bool operator<(const Argument& other) const {
+        return std::tie(name, value, has_value) < std::tie(other.name, other.value, other.has_value);
+    }
+};
+
+// The arguments that tell requests apart, decoded, in the order of their names or of vary_query_params.
+std::vector<Argument> arguments_of(std::string_view query, const ProxyCacheConfig& config, base::Arena& arena) {
+    std::vector<Argument> all;
+    http::QueryArguments arguments(query);
+    http::QueryArgument argument;
+    while (arguments.next(argument)) {
+        std::string_view name = http::decode_argument(argument.name, arena);
+        all.push_back({name, http::decode_argument(argument.value, arena), argument.has_value});
+    }
+    std::sort(all.begin(), all.end());
+    if (config.vary_query_params.empty()) return all;
+    std::vector<Argument> chosen;
+    for (const std::string& wanted : config.vary_query_params)
+        for (const Argument& one : all)
+            if (one.name == wanted) chosen.push_back(one);
+    return chosen;
+}
+
+// "a=1:b=2,3:c", Kong's form.
+void append_shown(std::string& out, const std::vector<Argument>& arguments) {
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const Argument& one = arguments[i];
+        bool repeats = i > 0 && arguments[i - 1].name == one.name;
+        if (i > 0) out.push_back(repeats ? ',' : ':');
+        if (!repeats) out += one.name;
+        if (one.has_value && !repeats) out.push_back('=');
+        out += one.value;
+    }
+}
+
+void append_exact(std::string& out, const std::vector<Argument>& arguments) {
+    for (const Argument& one : arguments) {
+        append(out, one.name);
+        append(out, one.has_value ? one.value : std::string_view("-"));
+        out.push_back(one.has_value ? '=' : ' ');
+    }
+}
+
+// Percent-encoding of what would end a part, so that a prefix of the resource is a prefix of a URL.
+void append_readable(std::string& out, const std::vector<Argument>& arguments) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    auto add = [&out, digits](std::string_view text) {
+        for (char c : text) {
+            auto byte = static_cast<unsigned char>(c);
+            if (byte > 0x20 && byte < 0x7f && c != '&' && c != '=' && c != '%') {
+                out.push_back(c);
+            } else {
+                out.push_back('%');
+                out.push_back(digits[byte >> 4]);
+                out.push_back(digits[byte & 15]);
+            }
+        }
+    };
+    char before = '?';
+    for (const Argument& one : arguments) {
+        out.push_back(std::exchange(before, '&'));
+        add(one.name);
+        if (!one.has_value) continue;
+        out.push_back('=');
+        add(one.value);
+    }
+}
+
+void append_resource(std::string& out, Exchange& exchange, const ProxyCacheConfig& config, std::string_view path,
+                     const std::vector<Argument>& arguments) {
+    for (char c : exchange.client.forwarded_host) out.push_back(http::lower(c));
+    std::uint16_t port = exchange.client.forwarded_port;
+    if (port != 80 && port != 443 && port != 0) out += ':' + std::to_string(port);
+    out += config.ignore_uri_case ? lower_case(path, exchange.arena) : path;
+    append_readable(out, arguments);
+}
+
+// The upstream gets the credentials too, and may answer by what is in them: a token's subject, not only the consumer.
+std::string_view identity_of(Exchange& exchange, const ProxyCacheConfig& config) {
+    std::string out;
+    if (exchange.identity.consumer != nullptr) append(out, exchange.text(exchange.identity.consumer->id));
+    bool is_consumers = config.identity == CacheIdentity::consumer && exchange.identity.consumer != nullptr;
+    if (!is_consumers) {
+        if (!exchange.identity.credential.empty()) append(out, exchange.identity.credential);
+        exchange.request.headers.all(Known::authorization, [&](std::string_view value) {
+            append(out, digest_text(value, exchange.arena));  // a secret has no place in a key
+        });
+        for (std::string_view group : exchange.identity.groups) append(out, group);
+    }
+    return exchange.arena.copy(out);
+}
+
+}  // namespace
+
+CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::string_view body) {
+    base::Arena& arena = exchange.arena;
+    const http::RequestHead& request = exchange.request;
+    std::vector<Argument> arguments = arguments_of(request.query, config, arena);
+    CacheKeys keys;
+
+    // Kong's text: the request line as it came, cut where the query begins.
+    std::string text;
+    text.reserve(256);
+    if (exchange.identity.consumer != nullptr) {
+        text += exchange.text(exchange.identity.consumer->id);
+        text.push_back(':');
+    }
+    text += exchange.text(exchange.route->id);
+    text.push_back('|');
+    text += request.method_token;
+    text.push_back('|');
+    std::string_view target = request.target.substr(0, request.target.find('?'));
+    text += request.method_token;
+    text.push_back(' ');
+    text += config.ignore_uri_case ? lower_case(target, arena) : target;
+    if (target.size() == request.target.size()) text += request.minor_version == 0 ? " HTTP/1.0" : " HTTP/1.1";
+    text.push_back('|');
+    append_shown(text, arguments);
+    text.push_back('|');
+    bool is_first = true;
+    for (const std::string& name : config.vary_headers) {
+        if (!request.headers.has(name)) continue;
+        if (!std::exchange(is_first, false)) text.push_back(':');
+        text += name;
+        char before = '=';
+        request.headers.all(name, [&](std::string_view value) {
+            text.push_back(std::exchange(before, ','));
+            text += value;
+        });
+    }
+    keys.shown = digest_text(text, arena);
+
+    std::string exact;
+    exact.reserve(512);
+    append_resource(exact, exchange, config, exchange.path, arguments);
+    keys.resource = arena.copy(exact);
+    exact.clear();
+    exact += keys.shown;
+    append(exact, keys.resource);
+    append(exact, exchange.client.scheme);
+    append(exact, exchange.text(exchange.route->id));
+    append(exact, request.method_token);
+    append(exact, exchange.upstream_path);
+    append_exact(exact, arguments);
+    for (const std::string& name : config.vary_headers) {
+        exact.push_back(request.headers.has(name) ? '+' : '-');
+        request.headers.all(name, [&](std::string_view value) { append(exact, value); });
+    }
+    if (!body.empty()) append(exact, digest_text(body, arena));
+    keys.shared = arena.copy(exact);
+    if (std::string_view identity = identity_of(exchange, config); !identity.empty())
+        keys.own = arena.join(keys.shared, "#", identity);
+    return keys;
+}
+
+std::string_view cache_resource(Exchange& exchange, const ProxyCacheConfig& config, std::string_view path,
+                                std::string_view query) {
+    std::string out;
+    append_resource(out, exchange, config, path, arguments_of(query, config, exchange.arena));
+    return exchange.arena.copy(out);
+}
+
+}  // namespace plugin
