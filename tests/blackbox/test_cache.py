@@ -1,0 +1,273 @@
+"""proxy-cache on the wire: Kong's headers, one fetch for many who want it, stale answers while the upstream is asked or
+fails, and that nothing stored reaches anybody else. RFC 9111 case by case is in tests/http-cache-tests."""
+
+import threading
+import time
+
+from harness import proxy_to
+from testing import check, equal, test, wait_until
+from upstream import CLOSE, RESET, answer
+
+PLUGIN = "plugins: [{{name: proxy-cache, config: {{strategy: memory, content_type: [text/plain], {config}}}}}]"
+
+
+class Origin:
+    """Answers with the number of the request; `headers` and `status` can be changed; `gate` holds answers back."""
+
+    def __init__(self, *headers):
+        self.headers = headers
+        self.status = "200 OK"
+        self.gate = threading.Event()
+        self.gate.set()
+        self.count = 0
+        self.lock = threading.Lock()
+        self.seen = []
+        self.is_broken = False
+
+    def __call__(self, exchange):
+        with self.lock:
+            self.count += 1
+            number = self.count
+            self.seen.append(exchange.request)
+        self.gate.wait(10)
+        if self.is_broken:
+            return exchange.close()
+        if self.status.startswith("304"):
+            exchange.send(f"HTTP/1.1 {self.status}\r\n{''.join(h + chr(13) + chr(10) for h in self.headers)}\r\n".encode())
+            return None
+        return exchange.send(answer(b"number %d" % number, self.status, "Content-Type: text/plain", *self.headers))
+
+
+def bed(t, config="cache_ttl: 300", origin=None, workers=1, more=""):
+    origin = origin or Origin()
+    upstream = t.upstream(origin)
+    document = proxy_to(upstream.port, "retries: 0, " + PLUGIN.format(config=config) + more)
+    return t.gateway(document, workers=workers), upstream, origin
+
+
+def told(response):
+    return response.status, response.header("X-Cache-Status"), response.body.decode()
+
+
+@test
+def miss_then_hit_as_kong(t):
+    gateway, _, origin = bed(t)
+    client = t.client(gateway)
+    first = client.get("/a")
+    equal(told(first), (200, "Miss", "number 1"), "first")
+    second = client.get("/a")
+    equal(told(second), (200, "Hit", "number 1"), "second")
+    equal(second.header("Content-Length"), "8", "Content-Length")
+    equal(second.header("X-Cache-Key"), first.header("X-Cache-Key"), "key")
+    check(second.header("Age") is not None and int(second.header("Age")) <= 1, "Age on a hit")
+    check(second.header("X-Kong-Upstream-Latency") is not None and second.header("Via") is not None,
+          "a hit looks like the upstream's answer")
+    equal(first.header("Age"), None, "Age on a miss")
+    equal(told(client.get("/a", "Connection: close")), (200, "Hit", "number 1"), "with close")
+    equal(origin.count, 1, "fetches")
+
+
+@test
+def head_tells_the_length_that_get_has(t):
+    gateway, _, origin = bed(t)
+    client = t.client(gateway)
+    for status in ("Miss", "Hit"):
+        response = client.request("HEAD", "/a")
+        equal((response.header("X-Cache-Status"), response.header("Content-Length"), response.body), (status, "8", b""), status)
+    equal(origin.count, 1, "fetches")
+
+
+@test
+def head_is_answered_from_a_stored_get_by_rfc9111(t):
+    gateway, _, origin = bed(t, "rfc9111: true", Origin("Cache-Control: max-age=60"))
+    client = t.client(gateway)
+    equal(told(client.get("/a")), (200, "Miss", "number 1"), "GET")
+    response = client.request("HEAD", "/a")
+    equal((response.header("X-Cache-Status"), response.header("Content-Length"), response.body), ("Hit", "8", b""), "HEAD")
+    equal(told(client.get("/a", "Range: bytes=0-2")), (206, "Hit", "num"), "a part")
+    equal(origin.count, 1, "fetches")
+
+
+@test
+def chunked_and_large_answers(t):
+    def reply(exchange):
+        if "chunked" in exchange.request.target:
+            exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+        else:
+            exchange.send(answer(bytes(range(256)) * 1200, "200 OK", "Content-Type: text/plain"))
+
+    upstream = t.upstream(reply)
+    config = "cache_ttl: 300, max_body_size: 310000"
+    gateway = t.gateway(proxy_to(upstream.port, PLUGIN.format(config=config)))
+    client = t.client(gateway)
+    for target, body in (("/chunked", b"hello world"), ("/large", bytes(range(256)) * 1200)):
+        first = client.get(target)
+        equal((first.header("X-Cache-Status"), first.body == body), ("Miss", True), target)
+        # What is streamed is stored when the last byte has left.
+        wait_until(lambda: client.get(target).header("X-Cache-Status") == "Hit", "a hit")
+        hit = client.get(target)
+        equal((hit.header("Content-Length"), hit.body == body), (str(len(body)), True), target)
+    gateway, upstream, origin = bed(t, "cache_ttl: 300, max_body_size: 4")
+    client = t.client(gateway)
+    for _ in range(2):
+        equal(client.get("/a").header("X-Cache-Status"), "Miss", "larger than what is stored")
+
+
+@test
+def an_answer_cut_short_is_not_stored(t):
+    def reply(exchange):
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\nhalf")
+        exchange.close()
+
+    upstream = t.upstream(reply)
+    gateway = t.gateway(proxy_to(upstream.port, "retries: 0, " + PLUGIN.format(config="cache_ttl: 300")))
+    for _ in range(2):
+        client = t.client(gateway)
+        client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+        check(b"X-Cache-Status: Miss" in client.everything(), "asked anew")
+    equal(len(upstream.requests), 2, "fetches")
+
+
+@test
+def many_who_want_the_same_make_one_fetch(t):
+    gateway, _, origin = bed(t)
+    origin.gate.clear()
+    clients = [t.client(gateway) for _ in range(30)]
+    for client in clients:
+        client.send("GET /a HTTP/1.1\r\nHost: gw.example\r\n\r\n")
+    wait_until(lambda: origin.count == 1, "the first one asks")
+    wait_until(lambda: gateway.status()["connections"]["active"] >= 30 if "connections" in gateway.status() else True, "all there")
+    time.sleep(0.1)  # nothing to see of those that wait
+    origin.gate.set()
+    answers = [told(client.response()) for client in clients]
+    equal(sorted({status for _, status, _ in answers}), ["Hit", "Miss"], "statuses")
+    equal({body for _, _, body in answers}, {"number 1"}, "bodies")
+    equal(origin.count, 1, "fetches")
+
+
+@test
+def who_waits_is_served_though_the_first_one_leaves(t):
+    gateway, _, origin = bed(t)
+    origin.gate.clear()
+    first, second = t.client(gateway), t.client(gateway)
+    first.send("GET /a HTTP/1.1\r\nHost: gw.example\r\n\r\n")
+    wait_until(lambda: origin.count == 1, "the first one asks")
+    second.send("GET /a HTTP/1.1\r\nHost: gw.example\r\n\r\n")
+    first.reset()
+    wait_until(lambda: origin.count == 2, "the second one asks for itself")
+    origin.gate.set()
+    equal(told(second.response()), (200, "Miss", "number 2"), "the second one")
+
+
+@test
+def answers_that_cannot_be_stored_are_not_waited_for(t):
+    gateway, _, origin = bed(t, "cache_control: true", Origin("Cache-Control: no-store"))
+    equal(told(t.client(gateway).get("/a")), (200, "Bypass", "number 1"), "first")
+    origin.gate.clear()
+    clients = [t.client(gateway) for _ in range(5)]
+    for client in clients:
+        client.send("GET /a HTTP/1.1\r\nHost: gw.example\r\n\r\n")
+    wait_until(lambda: origin.count == 6, "all of them ask at once")
+    origin.gate.set()
+    equal({told(client.response())[1] for client in clients}, {"Bypass"}, "statuses")
+
+
+@test
+def stale_answers_while_it_is_asked_anew(t):
+    origin = Origin("Cache-Control: max-age=1, stale-while-revalidate=60", 'ETag: "a"')
+    gateway, _, origin = bed(t, "cache_control: true", origin)
+    client = t.client(gateway)
+    equal(told(client.get("/a")), (200, "Miss", "number 1"), "first")
+    time.sleep(2.1)
+    origin.gate.clear()
+    for _ in range(5):  # on the connection whose request asks in the background, too
+        equal(told(client.get("/a")), (200, "Stale", "number 1"), "while it is asked")
+    wait_until(lambda: origin.count == 2, "asked in the background")
+    equal(origin.seen[1].header("If-None-Match"), '"a"', "with what is stored")
+    client.end()
+    origin.gate.set()
+    fresh = t.client(gateway)
+    wait_until(lambda: told(fresh.get("/a"))[1:] == ("Hit", "number 2"), "fresh again")
+    equal(origin.count, 2, "fetches")
+    # A 304 in the background.
+    time.sleep(2.1)
+    origin.status = "304 Not Modified"
+    equal(told(fresh.get("/a")), (200, "Stale", "number 2"), "stale again")
+    wait_until(lambda: told(fresh.get("/a"))[1:] == ("Hit", "number 2"), "confirmed")
+    equal(origin.count, 3, "fetches")
+
+
+@test
+def a_background_fetch_that_fails_changes_nothing(t):
+    origin = Origin("Cache-Control: max-age=1, stale-while-revalidate=60")
+    gateway, _, origin = bed(t, "cache_control: true", origin)
+    client = t.client(gateway)
+    client.get("/a")
+    time.sleep(2.1)
+    origin.is_broken = True
+    equal(told(client.get("/a")), (200, "Stale", "number 1"), "stale")
+    wait_until(lambda: origin.count == 2, "asked in the background")
+    wait_until(lambda: origin.count >= 3 or not told(client.get("/a")), "and again by a later request")
+    origin.is_broken = False
+    wait_until(lambda: told(client.get("/a"))[1] == "Hit", "fresh again")
+
+
+@test
+def stale_answers_while_the_upstream_fails(t):
+    origin = Origin("Cache-Control: max-age=1, stale-if-error=60")
+    gateway, upstream, origin = bed(t, "cache_control: true", origin)
+    client = t.client(gateway)
+    client.get("/a")
+    time.sleep(2.1)
+    origin.status = "503 Service Unavailable"
+    equal(told(client.get("/a")), (200, "Stale", "number 1"), "503")
+    origin.is_broken = True
+    equal(told(client.get("/a")), (200, "Stale", "number 1"), "closed")
+    equal(client.get("/b").status, 502, "what is not stored")
+    upstream.end()
+    equal(told(client.get("/a")), (200, "Stale", "number 1"), "refused")
+
+
+@test
+def confirmed_answers_keep_the_upstreams_connection(t):
+    gateway, upstream, origin = bed(t, "rfc9111: true", Origin("Cache-Control: max-age=0", 'ETag: "a"'))
+    client = t.client(gateway)
+    equal(told(client.get("/a")), (200, "Miss", "number 1"), "first")
+    origin.status = "304 Not Modified"
+    for _ in range(5):
+        equal(told(client.get("/a")), (200, "Refresh", "number 1"), "confirmed")
+    equal((origin.count, upstream.connections), (6, 1), "requests and connections")
+    equal(told(client.get("/a", 'If-None-Match: "a"'))[0], 304, "the client's own condition")
+
+
+@test
+def cores_share_what_is_stored(t):
+    gateway, _, origin = bed(t, workers=2)
+    equal(told(t.client(gateway).get("/a"))[1], "Miss", "first")
+    for _ in range(20):
+        equal(told(t.client(gateway).get("/a")), (200, "Hit", "number 1"), "on whatever core")
+    equal(origin.count, 1, "fetches")
+
+
+@test
+def reloads_keep_what_is_stored(t):
+    gateway, _, origin = bed(t)
+    equal(told(t.client(gateway).get("/a"))[1], "Miss", "first")
+    equal(gateway.reload().returncode, 0, "reload")
+    equal(told(t.client(gateway).get("/a")), (200, "Hit", "number 1"), "after the reload")
+
+
+@test
+def consumers_do_not_get_each_others_answers(t):
+    origin = Origin()
+    upstream = t.upstream(origin)
+    plugins = PLUGIN.format(config="cache_ttl: 300")
+    document = proxy_to(upstream.port, plugins)
+    gateway = t.gateway(document)
+    client = t.client(gateway)
+    equal(told(client.get("/a", "Authorization: Bearer one"))[1:], ("Miss", "number 1"), "one")
+    equal(told(client.get("/a", "Authorization: Bearer two"))[1:], ("Miss", "number 2"), "two")
+    equal(told(client.get("/a"))[1:], ("Miss", "number 3"), "nobody")
+    equal(told(client.get("/a", "Authorization: Bearer one"))[1:], ("Hit", "number 1"), "one again")
+    equal(told(client.get("/a", "Authorization: Bearer two"))[1:], ("Hit", "number 2"), "two again")
