@@ -1,9 +1,12 @@
 #include "admin/pages.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "admin/metrics_page.h"
+#include "http/query.h"
 #include "net/loop.h"
 #include "observe/metrics.h"
 #include "plugin/reply.h"
@@ -45,6 +48,38 @@ base::Task<void> reload(Transaction& transaction) {
     page(transaction, 202, plain, "The reload is still under way.\n");
 }
 
+// DELETE /proxy-cache, /proxy-cache/KEY and, as in Kong, /proxy-cache/PLUGIN/caches/KEY; ?prefix=... and ?tag=...
+// beyond Kong.
+base::Task<void> purge(Transaction& transaction) {
+    std::string_view path = transaction.request.raw_path;
+    std::string_view key = path.substr(std::min(path.size(), std::string_view("/proxy-cache/").size()));
+    if (std::size_t slash = key.rfind('/'); slash != key.npos) key = key.substr(slash + 1);
+    plugin::PurgeBy by = key.empty() ? plugin::PurgeBy::all : plugin::PurgeBy::key;
+    std::string text(key);
+    for (auto [name, other] : {std::pair{"prefix", plugin::PurgeBy::prefix}, {"tag", plugin::PurgeBy::tag}}) {
+        auto value = http::find_argument(transaction.request.query, name, transaction.arena);
+        if (!value || value->empty()) continue;
+        by = other;
+        text = *value;
+    }
+    std::uint64_t removed = 0;
+    for (const auto& stored : transaction.core.process.shared.purgeables()) {
+        base::Task<base::Result<std::uint64_t>> task = stored->purge(transaction.core.worker, by, text);
+        base::Result<std::uint64_t> result = co_await std::move(task);
+        if (!result) {
+            page(transaction, 502, plain, "Not purged everywhere: " + result.error().detail + "\n");
+            co_return;
+        }
+        removed += *result;
+    }
+    if (by == plugin::PurgeBy::all || (by == plugin::PurgeBy::key && removed > 0))
+        page(transaction, 204, {}, {});
+    else if (by == plugin::PurgeBy::key)
+        plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
+    else
+        page(transaction, 200, json, "{\"removed\":" + std::to_string(removed) + "}");
+}
+
 }  // namespace
 
 base::Task<void> serve(Transaction& transaction) {
@@ -59,6 +94,13 @@ base::Task<void> serve(Transaction& transaction) {
         }
         plugin::reply_error(transaction, 405, {}, plugin::ErrorKind::gateway);
         transaction.response.headers.add(http::Known::allow, "POST");
+    } else if (path == "/proxy-cache" || path.starts_with("/proxy-cache/")) {
+        if (transaction.request.method == http::Method::delete_) {
+            co_await purge(transaction);
+            co_return;
+        }
+        plugin::reply_error(transaction, 405, {}, plugin::ErrorKind::gateway);
+        transaction.response.headers.add(http::Known::allow, "DELETE");
     } else if (path != "/status" && path != "/metrics" && path != "/ready" && path != "/status/ready") {
         plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
     } else if (!is_read) {

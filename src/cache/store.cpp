@@ -109,6 +109,10 @@ std::size_t MemoryStore::remove_tag(std::string_view tag) {
     return purge([tag](const Entry& entry) { return entry.has_tag(tag); });
 }
 
+std::size_t MemoryStore::remove_key_prefix(std::string_view key_prefix) {
+    return purge([key_prefix](const Entry& entry) { return entry.key().starts_with(key_prefix); });
+}
+
 std::size_t MemoryStore::clear() {
     return purge([](const Entry&) { return true; });
 }

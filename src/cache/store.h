@@ -47,6 +47,7 @@ class MemoryStore {
     // Purging walks everything, a few entries at a time.
     std::size_t remove_prefix(std::string_view resource_prefix);
     std::size_t remove_tag(std::string_view tag);
+    std::size_t remove_key_prefix(std::string_view key_prefix);
     std::size_t clear();
 
     // Gives back the room of what is past keep_until, some buckets a call; call it now and then. How many entries.

@@ -18,6 +18,7 @@
 #include "net/loop.h"
 #include "observe/metrics.h"
 #include "observe/series.h"
+#include "plugin/purge.h"
 
 namespace plugin {
 
@@ -43,11 +44,23 @@ class Shared {
             std::erase_if(measured_, [](const std::weak_ptr<Measured>& entry) { return entry.expired(); });
             measured_.push_back(fresh);
         }
+        if constexpr (std::is_base_of_v<Purgeable, T>) {
+            std::erase_if(purgeable_, [](const std::weak_ptr<Purgeable>& entry) { return entry.expired(); });
+            purgeable_.push_back(fresh);
+        }
         if (states_.size() >= sweep_at_) {
             std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
             sweep_at_ = std::max<std::size_t>(1024, states_.size() * 2);
         }
         return fresh;
+    }
+    // Every living state that is Purgeable.
+    [[nodiscard]] std::vector<std::shared_ptr<Purgeable>> purgeables() {
+        std::lock_guard guard(lock_);
+        std::vector<std::shared_ptr<Purgeable>> living;
+        for (const std::weak_ptr<Purgeable>& entry : purgeable_)
+            if (auto held = entry.lock()) living.push_back(std::move(held));
+        return living;
     }
     // The same without making one: nullptr if nobody holds it.
     template <typename T>
@@ -76,6 +89,7 @@ class Shared {
     std::mutex lock_;
     std::map<std::pair<std::type_index, std::string>, std::weak_ptr<void>> states_;
     std::vector<std::weak_ptr<Measured>> measured_;
+    std::vector<std::weak_ptr<Purgeable>> purgeable_;
     std::size_t sweep_at_ = 1024;
 };
 

@@ -1,8 +1,9 @@
 // proxy-cache: answers from stored answers of the upstream (kong.md 4.13), and beyond Kong a shared cache as RFC 9111
 // has it. Stored is what the upstream said, before other plugins changed it: they see a stored answer as they see a
 // fresh one. Here is the way of a request; what is told apart is in proxy_cache_key.h, what is stored and given in
-// proxy_cache_answer.h, where in proxy_cache_memory.h.
+// proxy_cache_answer.h, where in proxy_cache_storage.h.
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "plugin/type.h"
 #include "plugins/proxy_cache_answer.h"
 #include "plugins/proxy_cache_memory.h"
+#include "plugins/proxy_cache_redis.h"
 
 namespace plugin {
 
@@ -54,7 +56,12 @@ struct ProxyCache {
         policy.stale_while_revalidate = config.stale_while_revalidate;
         policy.stale_if_error = config.stale_if_error;
         policy.keep_for_validation = config.rfc9111 ? 3600 : 0;
-        store_ = MemoryAnswers::open(setup.shared, config.memory);
+        if (config.strategy == CacheStrategy::memory) {
+            storage_ = MemoryAnswers::open(setup.shared, config.memory);
+        } else {
+            TRY(answers, RedisAnswers::open(setup.shared, config.redis));
+            storage_ = answers;
+        }
         return {};
     }
 
@@ -71,7 +78,9 @@ struct ProxyCache {
         }
         if (exchange.has_request_body()) return Verdict::wait;
         note.keys = cache_keys(exchange, config, {});
-        return consider(exchange, note, config.collapse_timeout.count() > 0);
+        if (storage_->is_slow()) return Verdict::wait;
+        return decide(exchange, note, storage_->find(exchange, note, keys_for(note)),
+                      config.collapse_timeout.count() > 0);
     }
 
     Task<Verdict> wait_request(Exchange& exchange) const {
@@ -85,14 +94,19 @@ struct ProxyCache {
                 co_return reply_error(exchange, body.error().status != 0 ? body.error().status : 400, {},
                                       ErrorKind::server);
             note.keys = cache_keys(exchange, config, *body);
-            Verdict verdict = consider(exchange, note, loop.now() < deadline);
-            if (verdict != Verdict::wait) co_return verdict;
         }
+        bool has_waited = false;
         for (;;) {
+            if (has_waited || exchange.has_request_body() || storage_->is_slow()) {
+                Wanted wanted = keys_for(note);
+                std::vector<std::string_view> keys(wanted.keys.begin(), wanted.keys.begin() + wanted.count);
+                EntryPointer entry = co_await storage_->wait_find(exchange, note, std::move(keys));
+                Verdict verdict = decide(exchange, note, std::move(entry), loop.now() < deadline);
+                if (verdict != Verdict::wait) co_return verdict;
+            }
             CacheFetches::Wait wait(fetches(exchange), note.lookup_key, deadline);
             co_await wait;
-            Verdict verdict = consider(exchange, note, loop.now() < deadline);
-            if (verdict != Verdict::wait) co_return verdict;
+            has_waited = true;
         }
     }
 
@@ -102,25 +116,23 @@ struct ProxyCache {
         if (note->plan == Plan::invalidate) return invalidate(exchange, *note);
         if (note->plan != Plan::fetch) return;
         int status = exchange.response.status;
-        if (note->is_conditional && status == 304) return confirm(exchange, *note);
+        if (note->is_conditional() && status == 304) return confirm(exchange, *note);
         if (cache::is_server_failure(status) && stand_in(exchange, *note)) return;
         bool is_kept = !note->asked.no_store && take_for_storage(exchange, *note, *rules_);
         if (!is_kept) {
             tell_cache_status(exchange, config, "Bypass", note->keys.shown);
-            // What is stored is not what the upstream says now.
-            if (note->found && status < 500) store_->remove(note->found->key());
-            fetches(exchange).pass(note->lookup_key);
-            return note->lead.end();
+            // What is stored is not what the upstream says now, unless it said less than the whole.
+            if (note->found && status < 500 && status != 206 && status != 304) storage_->remove(exchange, *note->found);
+            return let_pass(exchange, *note);
         }
         const http::ResponseHead& response = exchange.response;
-        note->is_to_be_stored = true;
+        note->fetch->is_to_be_stored = true;
         if (response.framing == http::BodyFraming::none) return put(exchange, *note);
         if (response.framing == http::BodyFraming::length && response.content_length > config.max_body_size.value) {
-            note->is_to_be_stored = false;
-            fetches(exchange).pass(note->lookup_key);
-            return note->lead.end();
+            note->fetch->is_to_be_stored = false;
+            return let_pass(exchange, *note);
         }
-        exchange.capture = &note->capture;
+        exchange.capture = &note->fetch->capture;
         if (response.framing == http::BodyFraming::length && response.content_length <= most_read_ahead)
             exchange.buffer_response(response.content_length);
     }
@@ -154,7 +166,7 @@ struct ProxyCache {
 
     [[nodiscard]] CacheFetches& fetches(Exchange& exchange) const {
         return exchange.worker.state<CacheFetches>(
-            store_->name(), [&exchange] { return std::make_unique<CacheFetches>(exchange.worker.loop); });
+            storage_->name(), [&exchange] { return std::make_unique<CacheFetches>(exchange.worker.loop); });
     }
 
     Verdict bypass(Exchange& exchange) const {
@@ -177,30 +189,23 @@ struct ProxyCache {
 
     // ---- looking up
 
-    [[nodiscard]] EntryPointer find_under(Exchange& exchange, std::string_view key) const {
-        cache::Millis now = exchange.worker.loop.wall_now();
-        EntryPointer entry = store_->find(key, now);
-        if (!entry || entry->kind() == cache::EntryKind::response) return entry;
-        entry = store_->find(variant_key(key, *entry, exchange.request.headers), now);
-        return entry && entry->kind() == cache::EntryKind::response ? entry : EntryPointer();
-    }
-
-    [[nodiscard]] EntryPointer find(Exchange& exchange, const CacheNote& note) const {
-        EntryPointer entry;
-        // RFC 9111 3.5: what anybody may have, an authorised client may have, too. By Kong's rules answers do not say
-        // whom they are for, so each is for who asked.
-        if (config.rfc9111 || note.keys.own.empty()) entry = find_under(exchange, note.keys.shared);
-        if (!entry && !note.keys.own.empty()) entry = find_under(exchange, note.keys.own);
-        return entry;
+    // RFC 9111 3.5: what anybody may have, an authorised client may have, too. By Kong's rules answers do not say whom
+    // they are for, so each is for who asked.
+    struct Wanted {
+        std::array<std::string_view, 2> keys;
+        std::size_t count = 1;
+        operator std::span<const std::string_view>() const { return {keys.data(), count}; }  // NOLINT: it is one
+    };
+    [[nodiscard]] Wanted keys_for(const CacheNote& note) const {
+        if (note.keys.own.empty()) return {{note.keys.shared}};
+        if (config.rfc9111) return {{note.keys.shared, note.keys.own}, 2};
+        return {{note.keys.own}};
     }
 
     // Answers, or makes the exchange fetch, or says to wait for another one that does.
-    Verdict consider(Exchange& exchange, CacheNote& note, bool may_wait) const {
+    Verdict decide(Exchange& exchange, CacheNote& note, EntryPointer entry, bool may_wait) const {
         note.lookup_key = note.keys.own.empty() ? note.keys.shared : note.keys.own;
-        // Before looking, so that whatever is invalidated from here on is not stored as it was.
-        note.ticket = store_->ticket();
         cache::Millis now = exchange.worker.loop.wall_now();
-        EntryPointer entry = find(exchange, note);
         if (entry) {
             switch (cache::may_serve(entry->validity(), note.asked, now)) {
                 case cache::Use::serve:
@@ -246,17 +251,19 @@ struct ProxyCache {
 
     void prepare_fetch(Exchange& exchange, CacheNote& note) const {
         note.plan = Plan::fetch;
-        note.ticket = store_->ticket();
+        if (note.fetch == nullptr) note.fetch = &exchange.make_note<CacheFetch>();
+        storage_->begin_fetch(note);
         note.requested_at = exchange.worker.loop.wall_now();
         if (!note.found || exchange.request.method != http::Method::get) return;
         http::Headers stored;
         note.found->append_headers(stored);
         cache::Validators validators = cache::validators_of(stored);
         if (!validators.any()) return;
-        note.client.method = exchange.request.method;
-        for (const http::Header& header : exchange.request.headers) note.client.headers.add(header);
+        CacheFetch& fetch = *note.fetch;
+        fetch.client.method = exchange.request.method;
+        for (const http::Header& header : exchange.request.headers) fetch.client.headers.add(header);
         cache::make_conditional(exchange.request.headers, validators);
-        note.is_conditional = true;
+        fetch.is_conditional = true;
     }
 
     void confirm(Exchange& exchange, CacheNote& note) const {
@@ -264,9 +271,9 @@ struct ProxyCache {
         cache::Millis now = exchange.worker.loop.wall_now();
         if (!fresh || fresh->validity().keep_until <= now) {
             // A 304 for something else: what is stored was confirmed once more, for the last time.
-            store_->remove(note.found->key());
+            storage_->remove(exchange, *note.found);
         } else {
-            store_->insert(fresh, note.ticket, now);
+            storage_->replace(exchange, note, fresh);
         }
         note.lead.end();
         answer_from(exchange, note, fresh ? std::move(fresh) : note.found, config, "Refresh");
@@ -284,40 +291,27 @@ struct ProxyCache {
 
     void put_if_complete(Exchange& exchange) const {
         auto* note = exchange.note<CacheNote>();
-        if (note == nullptr || !note->is_to_be_stored) return;
-        if (note->capture.is_complete) return put(exchange, *note);
-        if (note->capture.is_cut) fetches(exchange).pass(note->lookup_key);
+        if (note == nullptr || note->fetch == nullptr || !note->fetch->is_to_be_stored) return;
+        if (note->fetch->capture.is_complete) return put(exchange, *note);
+        if (note->fetch->capture.is_cut) let_pass(exchange, *note);
+    }
+
+    // Who waits for this fetch, and who comes soon, need not: there will be nothing to find.
+    void let_pass(Exchange& exchange, CacheNote& note) const {
+        if (note.lead) fetches(exchange).pass(note.lookup_key);
+        note.lead.end();
     }
 
     void put(Exchange& exchange, CacheNote& note) const {
-        note.is_to_be_stored = false;
-        cache::Millis now = exchange.worker.loop.wall_now();
-        if (note.vary.kind() == cache::VaryNames::Kind::none) {
-            store_->insert(entry_of(note, config, note.store_key), note.ticket, now);
-        } else {
-            put_variant(exchange, note, now);
-        }
+        note.fetch->is_to_be_stored = false;
+        storage_->put(exchange, note, config);
         fetches(exchange).forget_pass(note.lookup_key);
         note.lead.end();
     }
 
-    void put_variant(Exchange& exchange, const CacheNote& note, cache::Millis now) const {
-        EntryPointer marker = store_->find(note.store_key, now);
-        bool fits = marker && marker->kind() == cache::EntryKind::vary_marker && marker->vary() == note.vary.text();
-        if (!fits || marker->validity().keep_until < note.validity.keep_until) {
-            marker = vary_marker_of(note, fits ? marker->generation() : store_->new_generation());
-            if (!marker) return;
-            store_->insert(marker, note.ticket, now);
-        }
-        // By what the client asked with: conditions of ours are in no Vary that matters here.
-        const http::Headers& asked = note.is_conditional ? note.client.headers : exchange.request.headers;
-        std::string key = variant_key(note.store_key, *marker, asked);
-        store_->insert(entry_of(note, config, key), note.ticket, now);
-    }
-
     void invalidate(Exchange& exchange, const CacheNote& note) const {
         if (!cache::invalidates(exchange.request, exchange.response.status)) return;
-        store_->remove_resource(note.keys.resource);
+        storage_->invalidate(exchange, note.keys.resource);
         std::string_view host = exchange.client.forwarded_host;
         std::string authority(host);
         if (exchange.client.forwarded_port != 0) authority += ':' + std::to_string(exchange.client.forwarded_port);
@@ -331,12 +325,12 @@ struct ProxyCache {
             std::string_view path = std::string_view(*target).substr(0, question);
             std::string_view query =
                 question == target->npos ? std::string_view() : std::string_view(*target).substr(question + 1);
-            store_->remove_resource(cache_resource(exchange, config, path, query));
+            storage_->invalidate(exchange, cache_resource(exchange, config, path, query));
         }
     }
 
     std::unique_ptr<CacheRules> rules_;
-    std::shared_ptr<MemoryAnswers> store_;
+    std::shared_ptr<CacheStorage> storage_;
 };
 REGISTER_PLUGIN(ProxyCache);
 

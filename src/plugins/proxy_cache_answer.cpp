@@ -148,6 +148,7 @@ bool is_stored_type(std::string_view content_type, const ProxyCacheConfig& confi
 
 bool take_for_storage(Exchange& exchange, CacheNote& note, const CacheRules& rules) {
     const ProxyCacheConfig& config = rules.config;
+    CacheFetch& fetch = *note.fetch;
     const http::ResponseHead& response = exchange.response;
     auto listed = std::find(config.response_code.begin(), config.response_code.end(), response.status);
     if (listed == config.response_code.end()) return false;
@@ -158,7 +159,7 @@ bool take_for_storage(Exchange& exchange, CacheNote& note, const CacheRules& rul
 
     cache::ResponseControl control = cache::parse_response_control(response.headers);
     bool is_shared = config.rfc9111 && (control.is_public || control.must_revalidate || control.s_maxage);
-    note.store_key = note.keys.own.empty() || is_shared ? note.keys.shared : note.keys.own;
+    fetch.key = note.keys.own.empty() || is_shared ? note.keys.shared : note.keys.own;
     if (config.rfc9111) {
         cache::PolicyOptions policy = rules.policy;
         policy.is_keyed_by_client = !note.keys.own.empty();
@@ -166,53 +167,55 @@ bool take_for_storage(Exchange& exchange, CacheNote& note, const CacheRules& rul
     } else if (!is_stored_by_kong(response, control, rules)) {
         return false;
     }
-    note.vary = cache::VaryNames::of(response.headers);
-    if (note.vary.kind() == cache::VaryNames::Kind::any) return false;
+    fetch.vary = cache::VaryNames::of(response.headers);
+    if (fetch.vary.kind() == cache::VaryNames::Kind::any) return false;
 
     Millis now = exchange.worker.loop.wall_now();
-    note.validity = validity_for(response.status, response.headers, control, rules, note.requested_at, now);
-    bool has_time = note.validity.lifetime > 0 || config.rfc9111;
-    if (!has_time || note.validity.keep_until <= now) return false;
-    note.status = response.status;
-    note.reason = response.reason;
-    note.headers.reset();
-    note.headers.append(response.headers);
-    cache::strip_for_storage(note.headers, response.connection, control);
+    fetch.validity = validity_for(response.status, response.headers, control, rules, note.requested_at, now);
+    bool has_time = fetch.validity.lifetime > 0 || config.rfc9111;
+    if (!has_time || fetch.validity.keep_until <= now) return false;
+    fetch.status = response.status;
+    fetch.reason = response.reason;
+    fetch.headers.reset();
+    fetch.headers.append(response.headers);
+    cache::strip_for_storage(fetch.headers, response.connection, control);
     // RFC 9111 7.3; without a word about sharing, a cookie is for the client that got it.
     bool is_stated = control.max_age || control.s_maxage || control.is_public || response.headers.has(Known::expires);
-    if (!is_stated) note.headers.remove(Known::set_cookie);
-    add_date(exchange, note.headers, now);
-    note.head_length.reset();
-    if (exchange.request.method == http::Method::head) note.head_length = response.declared_length;
-    note.capture.most = config.max_body_size.value;
+    if (!is_stated) fetch.headers.remove(Known::set_cookie);
+    add_date(exchange, fetch.headers, now);
+    fetch.head_length.reset();
+    if (exchange.request.method == http::Method::head) fetch.head_length = response.declared_length;
+    fetch.capture.most = config.max_body_size.value;
     return true;
 }
 
 cache::EntryPointer entry_of(const CacheNote& note, const ProxyCacheConfig& config, std::string_view key) {
-    std::vector<std::string_view> tags = tags_of(note.headers, config);
-    std::string_view body = note.capture.bytes;
+    const CacheFetch& fetch = *note.fetch;
+    std::vector<std::string_view> tags = tags_of(fetch.headers, config);
+    std::string_view body = fetch.capture.bytes;
     cache::EntryParts parts;
     parts.key = key;
     parts.resource = note.keys.resource;
-    parts.vary = note.vary.text();
+    parts.vary = fetch.vary.text();
     parts.tags = tags;
-    parts.status = note.status;
-    parts.reason = note.reason;
-    parts.headers = &note.headers;
+    parts.status = fetch.status;
+    parts.reason = fetch.reason;
+    parts.headers = &fetch.headers;
     parts.body = std::span(&body, 1);
-    parts.head_length = note.head_length;
-    parts.validity = note.validity;
+    parts.head_length = fetch.head_length;
+    parts.validity = fetch.validity;
     return cache::make_entry(parts);
 }
 
 cache::EntryPointer vary_marker_of(const CacheNote& note, std::uint64_t generation) {
+    const CacheFetch& fetch = *note.fetch;
     cache::EntryParts parts;
     parts.kind = cache::EntryKind::vary_marker;
-    parts.key = note.store_key;
+    parts.key = fetch.key;
     parts.resource = note.keys.resource;
-    parts.vary = note.vary.text();
+    parts.vary = fetch.vary.text();
     parts.generation = generation;
-    parts.validity.keep_until = note.validity.keep_until;
+    parts.validity.keep_until = fetch.validity.keep_until;
     return cache::make_entry(parts);
 }
 
@@ -290,7 +293,7 @@ void answer_from(Exchange& exchange, CacheNote& note, cache::EntryPointer entry,
         response.declared_length = stored.head_length();
         return;
     }
-    const http::RequestHead& asked = note.is_conditional ? note.client : exchange.request;
+    const http::RequestHead& asked = note.is_conditional() ? note.fetch->client : exchange.request;
     if (cache::judge_conditions(asked.headers, stored.status(), response.headers, stored.validity().responded_at) ==
         cache::Answer::not_modified) {
         response.status = 304;

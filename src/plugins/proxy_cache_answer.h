@@ -15,6 +15,25 @@
 
 namespace plugin {
 
+// What only a request that is fetched needs to remember.
+struct CacheFetch {
+    // The client's own conditions and range, where the request went out with ours.
+    bool is_conditional = false;
+    http::RequestHead client;
+
+    // What is to be stored of the answer, when its body is there.
+    bool is_to_be_stored = false;
+    int status = 0;
+    std::string_view reason;
+    http::Headers headers;  // stripped for storage
+    cache::Validity validity;
+    cache::VaryNames vary;
+    std::string_view key;
+    std::optional<std::uint64_t> head_length;
+    BodyCapture capture;
+};
+
+// Kept small: a hit makes nothing else.
 struct CacheNote {
     enum class Plan : std::uint8_t {
         none,        // the cache has nothing to do with it
@@ -26,28 +45,23 @@ struct CacheNote {
     CacheKeys keys;
     std::string_view lookup_key;  // keys.own or keys.shared: what collapsing goes by
     cache::RequestControl asked;
-
-    // ---- the fetch
-    cache::Millis requested_at = 0;
-    std::uint64_t ticket = 0;
-    cache::EntryPointer found;  // stored, but not to be given as it is: to be validated, or to stand in for a failure
-    bool is_conditional = false;
+    cache::EntryPointer served;  // what the answer's views point into
+    cache::EntryPointer found;   // stored, but not to be given as it is: to be validated, or to stand in for a failure
     CacheFetches::Lead lead;
-    http::RequestHead client;  // its own conditions and range, where the request went without them
+    CacheFetch* fetch = nullptr;
+    cache::Millis requested_at = 0;
+    std::uint64_t ticket = 0;  // of strategy memory
+    // Of strategy redis.
+    bool has_generations = false;
+    std::uint64_t generation_of_resource = 0;
+    std::uint64_t generation_of_all = 0;
+    std::vector<cache::EntryPointer> markers;
 
-    // ---- what is to be stored of the answer, when its body is there
-    bool is_to_be_stored = false;
-    int status = 0;
-    std::string_view reason;
-    http::Headers headers;  // stripped for storage
-    cache::Validity validity;
-    cache::VaryNames vary;
-    std::string_view store_key;
-    std::optional<std::uint64_t> head_length;
-    BodyCapture capture;
-
-    // ---- what the answer's views point into
-    cache::EntryPointer served;
+    [[nodiscard]] bool is_conditional() const { return fetch != nullptr && fetch->is_conditional; }
+    // The request as the client made it.
+    [[nodiscard]] const http::Headers& asked_headers(const Exchange& exchange) const {
+        return is_conditional() ? fetch->client.headers : exchange.request.headers;
+    }
 };
 
 // The rules of one use of the plugin, for storing.

@@ -125,7 +125,8 @@ void append_resource(std::string& out, Exchange& exchange, const ProxyCacheConfi
 
 // The upstream gets the credentials too, and may answer by what is in them: a token's subject, not only the consumer.
 std::string_view identity_of(Exchange& exchange, const ProxyCacheConfig& config) {
-    std::string out;
+    static thread_local std::string out;
+    out.clear();
     if (exchange.identity.consumer != nullptr) append(out, exchange.text(exchange.identity.consumer->id));
     bool is_consumers = config.identity == CacheIdentity::consumer && exchange.identity.consumer != nullptr;
     if (!is_consumers) {
@@ -133,6 +134,10 @@ std::string_view identity_of(Exchange& exchange, const ProxyCacheConfig& config)
         exchange.request.headers.all(Known::authorization, [&](std::string_view value) {
             append(out, digest_text(value, exchange.arena));  // a secret has no place in a key
         });
+        // A token may have come in a cookie.
+        if (exchange.identity.is_authenticated && !exchange.request.headers.has(Known::authorization))
+            exchange.request.headers.all(
+                Known::cookie, [&](std::string_view value) { append(out, digest_text(value, exchange.arena)); });
         for (std::string_view group : exchange.identity.groups) append(out, group);
     }
     return exchange.arena.copy(out);
@@ -143,12 +148,13 @@ std::string_view identity_of(Exchange& exchange, const ProxyCacheConfig& config)
 CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::string_view body) {
     base::Arena& arena = exchange.arena;
     const http::RequestHead& request = exchange.request;
-    std::vector<Argument> arguments = arguments_of(request.query, config, arena);
+    std::vector<Argument> arguments;
+    if (!request.query.empty()) arguments = arguments_of(request.query, config, arena);
     CacheKeys keys;
 
     // Kong's text: the request line as it came, cut where the query begins.
-    std::string text;
-    text.reserve(256);
+    static thread_local std::string text;  // its memory is kept
+    text.clear();
     if (exchange.identity.consumer != nullptr) {
         text += exchange.text(exchange.identity.consumer->id);
         text.push_back(':');
@@ -178,8 +184,8 @@ CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::st
     }
     keys.shown = digest_text(text, arena);
 
-    std::string exact;
-    exact.reserve(512);
+    static thread_local std::string exact;
+    exact.clear();
     append_resource(exact, exchange, config, exchange.path, arguments);
     keys.resource = arena.copy(exact);
     exact.clear();

@@ -1,42 +1,43 @@
-// MemoryAnswers: the stored answers of strategy memory, one for all cores and uses of the plugin that name the same
-// dictionary; it outlives reloads. Any thread.
+// MemoryAnswers: strategy memory, one for all cores and all uses of the plugin that name the same dictionary and size;
+// it outlives reloads. Any thread.
 #pragma once
 
 #include <atomic>
 #include <memory>
-#include <random>
 #include <string>
 
 #include "cache/store.h"
+#include "plugin/purge.h"
 #include "plugin/states.h"
-#include "plugins/proxy_cache_settings.h"
+#include "plugins/proxy_cache_storage.h"
 
 namespace plugin {
 
-class MemoryAnswers : public cache::MemoryStore {
+class MemoryAnswers final : public CacheStorage, public Measured, public Purgeable {
   public:
-    MemoryAnswers(std::string name, const cache::StoreLimits& limits, std::uint64_t seed)
-        : MemoryStore(limits, seed), name_(std::move(name)), generation_(base::mixed(seed)) {}
+    MemoryAnswers(std::string name, std::string label, const cache::StoreLimits& limits, std::uint64_t seed);
+    [[nodiscard]] static std::shared_ptr<MemoryAnswers> open(Shared& shared, const CacheMemory& memory);
 
-    [[nodiscard]] static std::shared_ptr<MemoryAnswers> open(Shared& shared, const CacheMemory& memory) {
-        std::string name = memory.dictionary_name + "/" + std::to_string(memory.size.value);
-        return shared.state<MemoryAnswers>(name, [&] {
-            std::random_device entropy;  // start-up only: keys are spread where nobody can foresee it
-            std::uint64_t seed = std::uint64_t{entropy()} << 32 | entropy();
-            cache::StoreLimits limits;
-            limits.capacity = memory.size.value;
-            limits.most_entry = limits.capacity / 8;
-            return std::make_shared<MemoryAnswers>(name, limits, seed);
-        });
-    }
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    [[nodiscard]] bool is_slow() const override { return false; }
+    [[nodiscard]] cache::EntryPointer find(Exchange& exchange, CacheNote& note,
+                                           std::span<const std::string_view> keys) override;
+    void begin_fetch(CacheNote& note) override { note.ticket = store_.ticket(); }
+    void put(Exchange& exchange, CacheNote& note, const ProxyCacheConfig& config) override;
+    void replace(Exchange& exchange, const CacheNote& note, const cache::EntryPointer& entry) override;
+    void remove(Exchange&, const cache::Entry& entry) override { store_.remove(entry.key()); }
+    void invalidate(Exchange&, std::string_view resource) override { store_.remove_resource(resource); }
 
-    [[nodiscard]] const std::string& name() const { return name_; }
-    // Of a Vary marker; never given twice.
-    [[nodiscard]] std::uint64_t new_generation() { return generation_.fetch_add(1, std::memory_order_relaxed); }
+    void measure(std::vector<observe::Sample>& samples) const override;
+    base::Task<base::Result<std::uint64_t>> purge(Worker& worker, PurgeBy by, std::string text) override;
 
   private:
+    [[nodiscard]] cache::EntryPointer find_one(std::string_view key, const http::Headers& request, cache::Millis now);
+
     std::string name_;
-    std::atomic<std::uint64_t> generation_;
+    std::string label_;
+    cache::MemoryStore store_;
+    std::atomic<std::uint64_t> generation_;  // of Vary markers; never given twice
 };
 
 }  // namespace plugin

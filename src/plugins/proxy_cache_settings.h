@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "plugin/redis_fields.h"
 #include "schema/field.h"
 
 namespace plugin {
@@ -63,6 +64,7 @@ struct ProxyCacheConfig {
     bool ignore_uri_case = false;
     std::optional<std::int64_t> storage_ttl;
     CacheMemory memory;
+    RedisFields redis;
     std::vector<std::string> vary_query_params;
     std::vector<std::string> vary_headers;
     CacheResponseHeaders response_headers;
@@ -94,6 +96,7 @@ struct ProxyCacheConfig {
                 "storage_ttl", &C::storage_ttl,
                 "Seconds that an answer is kept, also when no longer fresh: to be validated, and for stale_if_error."),
             field("memory", &C::memory, "For strategy memory."),
+            field("redis", &C::redis, "Where Redis is, for strategy redis. Beyond Kong OSS."),
             field("vary_query_params", &C::vary_query_params,
                   "Only these query parameters tell requests apart; all of them if empty."),
             field("vary_headers", &C::vary_headers, "Request headers that tell requests apart, beside Vary."),
@@ -106,7 +109,10 @@ struct ProxyCacheConfig {
             field("identity", &C::identity,
                   "Answers to authorised requests are for those with the same credential, or also for others of the "
                   "same consumer. Beyond Kong."),
-            field("max_body_size", &C::max_body_size, "Longer answers are passed on and not stored. Beyond Kong.")
+            field(
+                "max_body_size", &C::max_body_size,
+                "Longer answers are passed on and not stored; nor are those that take more than a 64th of memory.size. "
+                "Beyond Kong.")
                 .at_most(64 << 20),
             field("collapse_timeout", &C::collapse_timeout,
                   "Requests for what is being fetched already, on the same core, wait so long for it; 0: they do not. "
@@ -121,6 +127,11 @@ struct ProxyCacheConfig {
                   "(RFC 5861). Beyond Kong.")
                 .at_least(0),
             field("tag_header", &C::tag_header, "Response header that lists the tags to purge by. Beyond Kong."));
+    }
+    void check(schema::Checks& checks) const {
+        if (strategy != CacheStrategy::redis || redis.is_given()) return;
+        checks.entity("failed conditional validation given value of field 'config.strategy'");
+        checks.nested("redis", "host", "required field missing");
     }
 };
 
