@@ -122,7 +122,9 @@ struct ProxyCache {
         if (!is_kept) {
             tell_cache_status(exchange, config, "Bypass", note->keys.shown);
             // What is stored is not what the upstream says now, unless it said less than the whole.
-            if (note->found && status < 500 && status != 206 && status != 304) storage_->remove(exchange, *note->found);
+            bool is_whole = status < 500 && status != 206 && status != 304 &&
+                            (!config.rfc9111 || exchange.request.method == http::Method::get);
+            if (note->found && is_whole) storage_->remove(exchange, *note->found);
             return let_pass(exchange, *note);
         }
         const http::ResponseHead& response = exchange.response;
@@ -312,9 +314,8 @@ struct ProxyCache {
     void invalidate(Exchange& exchange, const CacheNote& note) const {
         if (!cache::invalidates(exchange.request, exchange.response.status)) return;
         storage_->invalidate(exchange, note.keys.resource);
-        std::string_view host = exchange.client.forwarded_host;
-        std::string authority(host);
-        if (exchange.client.forwarded_port != 0) authority += ':' + std::to_string(exchange.client.forwarded_port);
+        std::string authority(exchange.client.forwarded_host);
+        if (std::uint16_t port = cache_port(exchange); port != 0) authority += ':' + std::to_string(port);
         for (std::string_view field : {"Location", "Content-Location"}) {
             const http::Header* header = exchange.response.headers.find(field);
             if (header == nullptr) continue;

@@ -237,11 +237,11 @@ cache::EntryPointer refreshed(Exchange& exchange, const CacheNote& note, const C
     if (!cache::confirms(stored, news)) return {};
     cache::ResponseControl said = cache::parse_response_control(news);
     cache::strip_for_storage(news, exchange.response.connection, said);
+    Millis now = exchange.worker.loop.wall_now();
+    add_date(exchange, news, now);  // of its arrival: the stored one is of long ago
     cache::update_stored(stored, news);
     cache::ResponseControl control = cache::parse_response_control(stored);
     cache::strip_for_storage(stored, exchange.response.connection, control);
-    Millis now = exchange.worker.loop.wall_now();
-    add_date(exchange, stored, now);
     // The age is that of the 304, which validity_of() reads from its own Age: a stored head has none.
     if (exchange.response.headers.has(Known::age)) stored.add(Known::age, exchange.response.headers.first(Known::age));
     cache::Validity validity = validity_for(old.status(), stored, control, rules, note.requested_at, now);

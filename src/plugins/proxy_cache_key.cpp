@@ -117,8 +117,8 @@ void append_readable(std::string& out, const std::vector<Argument>& arguments) {
 void append_resource(std::string& out, Exchange& exchange, const ProxyCacheConfig& config, std::string_view path,
                      const std::vector<Argument>& arguments) {
     for (char c : exchange.client.forwarded_host) out.push_back(http::lower(c));
-    std::uint16_t port = exchange.client.forwarded_port;
-    if (port != 80 && port != 443 && port != 0) out += ':' + std::to_string(port);
+    std::uint16_t port = cache_port(exchange);
+    if (port != 0) out += ':' + std::to_string(port);
     out += config.ignore_uri_case ? lower_case(path, exchange.arena) : path;
     append_readable(out, arguments);
 }
@@ -145,12 +145,21 @@ std::string_view identity_of(Exchange& exchange, const ProxyCacheConfig& config)
 
 }  // namespace
 
+std::uint16_t cache_port(const Exchange& exchange) {
+    const ClientSide& client = exchange.client;
+    std::uint16_t port = client.is_trusted ? client.forwarded_port : exchange.request.port;
+    return port == (client.scheme == "https" ? 443 : 80) ? 0 : port;
+}
+
 CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::string_view body) {
     base::Arena& arena = exchange.arena;
     const http::RequestHead& request = exchange.request;
     std::vector<Argument> arguments;
     if (!request.query.empty()) arguments = arguments_of(request.query, config, arena);
     CacheKeys keys;
+    // By RFC 9111 HEAD is answered from what GET stored.
+    std::string_view method = request.method_token;
+    if (config.rfc9111 && request.method == http::Method::head) method = "GET";
 
     // Kong's text: the request line as it came, cut where the query begins.
     static thread_local std::string text;  // its memory is kept
@@ -161,10 +170,10 @@ CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::st
     }
     text += exchange.text(exchange.route->id);
     text.push_back('|');
-    text += request.method_token;
+    text += method;
     text.push_back('|');
     std::string_view target = request.target.substr(0, request.target.find('?'));
-    text += request.method_token;
+    text += method;
     text.push_back(' ');
     text += config.ignore_uri_case ? lower_case(target, arena) : target;
     if (target.size() == request.target.size()) text += request.minor_version == 0 ? " HTTP/1.0" : " HTTP/1.1";
@@ -193,7 +202,7 @@ CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::st
     append(exact, keys.resource);
     append(exact, exchange.client.scheme);
     append(exact, exchange.text(exchange.route->id));
-    append(exact, request.method_token);
+    append(exact, method);
     append(exact, exchange.upstream_path);
     append_exact(exact, arguments);
     for (const std::string& name : config.vary_headers) {

@@ -19,6 +19,9 @@ struct CacheKeys {
 
 // `body` of the request, part of its identity.
 [[nodiscard]] CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::string_view body);
+// The port of the client's URL; 0: the scheme's own. Which of our ports it came in by says nothing: other nodes have
+// others.
+[[nodiscard]] std::uint16_t cache_port(const Exchange& exchange);
 // The resource of another target (path and query) at the same host.
 [[nodiscard]] std::string_view cache_resource(Exchange& exchange, const ProxyCacheConfig& config, std::string_view path,
                                               std::string_view query);

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "crypto/hash.h"
+#include "http/characters.h"
 #include "observe/log.h"
 
 namespace plugin {
@@ -208,7 +209,8 @@ Task<Result<std::uint64_t>> RedisAnswers::purge(Worker& worker, PurgeBy by, std:
     bool can_scan = !settings_.is_cluster();
     if (can_scan && by == PurgeBy::prefix && text.size() <= longest_resource)
         co_return co_await purge_matching(client, "cardea:cache:" + escaped(text) + "*");
-    if (can_scan && by == PurgeBy::key) co_return co_await purge_matching(client, "cardea:cache:*:" + escaped(text) + ":*");
+    if (can_scan && by == PurgeBy::key)
+        co_return co_await purge_matching(client, "cardea:cache:*:" + escaped(text) + ":*");
     if (by != PurgeBy::tag) {
         // In a cluster the names are on many nodes: everything goes, which is more than was asked for, never less.
         redis::Call call = client.command({"INCR", all_name});
