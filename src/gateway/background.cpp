@@ -15,7 +15,6 @@ void forget_answer(Transaction& transaction) {
     transaction.has_client = false;
     transaction.response.reset();
     transaction.response_text = {};
-    transaction.kept.reset();
     transaction.client_headers.reset();
     transaction.is_from_cache = transaction.is_from_upstream = false;
     transaction.capture = nullptr;

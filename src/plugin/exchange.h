@@ -111,9 +111,8 @@ class Exchange {
     std::string_view response_text;  // the body of an answer of ours; an upstream's body is streamed
     bool is_from_upstream = false;   // the response is the upstream's
     bool is_from_cache = false;  // ... of an earlier request: answered by a plugin, shown to clients as the upstream's
-    http::Headers client_headers;      // fields for whatever answer the client gets; each takes the place of its name
-    BodyCapture* capture = nullptr;    // set in on_upstream_response: keeps the body; must live as long as this
-    std::shared_ptr<const void> kept;  // what response_text points into, if not into the arena
+    http::Headers client_headers;    // fields for whatever answer the client gets; each takes the place of its name
+    BodyCapture* capture = nullptr;  // set in on_upstream_response: keeps the body; must live as long as this
     std::unique_ptr<Background>
         background;  // set by on_request with an answer of its own; only for requests without body
 

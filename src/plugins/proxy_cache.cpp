@@ -77,7 +77,7 @@ struct ProxyCache {
             return bypass(exchange);
         }
         if (exchange.has_request_body()) return Verdict::wait;
-        note.keys = cache_keys(exchange, config, {});
+        take_keys(exchange, note, {});
         if (storage_->is_slow()) return Verdict::wait;
         return decide(exchange, note, storage_->find(exchange, note, keys_for(note)),
                       config.collapse_timeout.count() > 0);
@@ -93,7 +93,7 @@ struct ProxyCache {
             if (!body)
                 co_return reply_error(exchange, body.error().status != 0 ? body.error().status : 400, {},
                                       ErrorKind::server);
-            note.keys = cache_keys(exchange, config, *body);
+            take_keys(exchange, note, *body);
         }
         bool has_waited = false;
         for (;;) {
@@ -130,12 +130,20 @@ struct ProxyCache {
         const http::ResponseHead& response = exchange.response;
         note->fetch->is_to_be_stored = true;
         if (response.framing == http::BodyFraming::none) return put(exchange, *note);
-        if (response.framing == http::BodyFraming::length && response.content_length > config.max_body_size.value) {
+        bool is_length_known = response.framing == http::BodyFraming::length;
+        if (is_length_known && response.content_length > config.max_body_size.value) {
             note->fetch->is_to_be_stored = false;
             return let_pass(exchange, *note);
         }
+        std::size_t most = is_length_known ? response.content_length : config.max_body_size.value;
+        note->fetch->room = fetches(exchange).room(most);
+        if (!note->fetch->room) {  // too many at once: the next one may be stored
+            note->fetch->is_to_be_stored = false;
+            return note->lead.end();
+        }
+        note->fetch->capture.most = most;
         exchange.capture = &note->fetch->capture;
-        if (response.framing == http::BodyFraming::length && response.content_length <= most_read_ahead)
+        if (is_length_known && response.content_length <= most_read_ahead)
             exchange.buffer_response(response.content_length);
     }
 
@@ -204,9 +212,13 @@ struct ProxyCache {
         return {{note.keys.own}};
     }
 
+    void take_keys(Exchange& exchange, CacheNote& note, std::string_view body) const {
+        note.keys = cache_keys(exchange, config, body);
+        note.lookup_key = note.keys.own.empty() ? note.keys.shared : note.keys.own;
+    }
+
     // Answers, or makes the exchange fetch, or says to wait for another one that does.
     Verdict decide(Exchange& exchange, CacheNote& note, EntryPointer entry, bool may_wait) const {
-        note.lookup_key = note.keys.own.empty() ? note.keys.shared : note.keys.own;
         cache::Millis now = exchange.worker.loop.wall_now();
         if (entry) {
             switch (cache::may_serve(entry->validity(), note.asked, now)) {
@@ -269,6 +281,7 @@ struct ProxyCache {
     }
 
     void confirm(Exchange& exchange, CacheNote& note) const {
+        http::Headers cookies = own_cookies(exchange);
         EntryPointer fresh = refreshed(exchange, note, *rules_);
         cache::Millis now = exchange.worker.loop.wall_now();
         if (!fresh || fresh->validity().keep_until <= now) {
@@ -279,6 +292,16 @@ struct ProxyCache {
         }
         note.lead.end();
         answer_from(exchange, note, fresh ? std::move(fresh) : note.found, config, "Refresh");
+        if (!exchange.response.headers.has(Known::set_cookie)) exchange.response.headers.append(cookies);
+    }
+
+    // What a 304 says to this client alone, where it is not stored for others.
+    [[nodiscard]] static http::Headers own_cookies(Exchange& exchange) {
+        http::Headers cookies;
+        exchange.response.headers.all(Known::set_cookie, [&](std::string_view value) {
+            cookies.add(Known::set_cookie, exchange.arena.copy(value));
+        });
+        return cookies;
     }
 
     bool stand_in(Exchange& exchange, CacheNote& note) const {

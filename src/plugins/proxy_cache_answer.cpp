@@ -81,6 +81,14 @@ cache::Validity kong_validity(const CacheRules& rules, Millis requested_at, Mill
     return validity;
 }
 
+bool states_freshness(const http::Headers& headers, const cache::ResponseControl& control) {
+    return control.max_age || control.s_maxage || control.is_public || headers.has(Known::expires);
+}
+// Without a word about sharing, a cookie is for the client that got it. RFC 9111 7.3 goes by freshness alone.
+bool is_cookie_for_all(const http::Headers& headers, const cache::ResponseControl& control, const CacheRules& rules) {
+    return control.is_public || control.s_maxage || (rules.config.rfc9111 && states_freshness(headers, control));
+}
+
 // A response without a Date gets that of its arrival (RFC 9110 6.6.1).
 void add_date(Exchange& exchange, http::Headers& headers, Millis now) {
     if (headers.has(Known::date)) return;
@@ -158,7 +166,10 @@ bool take_for_storage(Exchange& exchange, CacheNote& note, const CacheRules& rul
     if (!takes_any && (!has_one_type || !is_stored_type(type, config))) return false;
 
     cache::ResponseControl control = cache::parse_response_control(response.headers);
-    bool is_shared = config.rfc9111 && (control.is_public || control.must_revalidate || control.s_maxage);
+    // RFC 9111 3.5; of cookies it says nothing (RFC 9111 7.3), so a statement of any kind will do.
+    bool is_stated = states_freshness(response.headers, control);
+    bool is_shared = config.rfc9111 && (control.is_public || control.must_revalidate || control.s_maxage ||
+                                        (note.keys.is_own_by_cookie && is_stated));
     fetch.key = note.keys.own.empty() || is_shared ? note.keys.shared : note.keys.own;
     if (config.rfc9111) {
         cache::PolicyOptions policy = rules.policy;
@@ -179,13 +190,10 @@ bool take_for_storage(Exchange& exchange, CacheNote& note, const CacheRules& rul
     fetch.headers.reset();
     fetch.headers.append(response.headers);
     cache::strip_for_storage(fetch.headers, response.connection, control);
-    // RFC 9111 7.3; without a word about sharing, a cookie is for the client that got it.
-    bool is_stated = control.max_age || control.s_maxage || control.is_public || response.headers.has(Known::expires);
-    if (!is_stated) fetch.headers.remove(Known::set_cookie);
+    if (!is_cookie_for_all(response.headers, control, rules)) fetch.headers.remove(Known::set_cookie);
     add_date(exchange, fetch.headers, now);
     fetch.head_length.reset();
     if (exchange.request.method == http::Method::head) fetch.head_length = response.declared_length;
-    fetch.capture.most = config.max_body_size.value;
     return true;
 }
 
@@ -246,7 +254,9 @@ cache::EntryPointer refreshed(Exchange& exchange, const CacheNote& note, const C
     if (exchange.response.headers.has(Known::age)) stored.add(Known::age, exchange.response.headers.first(Known::age));
     cache::Validity validity = validity_for(old.status(), stored, control, rules, note.requested_at, now);
     stored.remove(Known::age);
-    if (rules.follows_control() && (control.no_store || control.is_private)) validity.keep_until = now;
+    bool is_withdrawn = control.is_private || (rules.follows_control() && control.no_store);
+    if (is_withdrawn) validity.keep_until = now;
+    if (!is_cookie_for_all(stored, control, rules)) stored.remove(Known::set_cookie);
 
     std::vector<std::string_view> tags = tags_of(stored, rules.config);
     std::string_view body = old.body();

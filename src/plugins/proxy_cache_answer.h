@@ -31,6 +31,7 @@ struct CacheFetch {
     std::string_view key;
     std::optional<std::uint64_t> head_length;
     BodyCapture capture;
+    CacheFetches::Room room;  // for it
 };
 
 // Kept small: a hit makes nothing else.
@@ -43,7 +44,7 @@ struct CacheNote {
     };
     Plan plan = Plan::none;
     CacheKeys keys;
-    std::string_view lookup_key;  // keys.own or keys.shared: what collapsing goes by
+    std::string_view lookup_key;  // what collapsing goes by: keys.own, keys.shared, or the variant's, where it is known
     cache::RequestControl asked;
     cache::EntryPointer served;  // what the answer's views point into
     cache::EntryPointer found;   // stored, but not to be given as it is: to be validated, or to stand in for a failure

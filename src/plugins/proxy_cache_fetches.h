@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/text_hash.h"
 #include "net/loop.h"
 
 namespace plugin {
@@ -47,15 +48,42 @@ class CacheFetches {
         return is_new ? Lead(this, std::string(key)) : Lead();
     }
 
+    // Room for a body on its way to the store: all of a core's together are bounded. Given back when it goes.
+    class Room {
+      public:
+        Room() = default;
+        Room(CacheFetches* fetches, std::size_t bytes) : fetches_(fetches), bytes_(bytes) {}
+        Room(Room&& other) noexcept : fetches_(std::exchange(other.fetches_, nullptr)), bytes_(other.bytes_) {}
+        Room& operator=(Room&& other) noexcept {
+            std::swap(fetches_, other.fetches_);
+            std::swap(bytes_, other.bytes_);
+            return *this;
+        }
+        ~Room() {
+            if (fetches_ != nullptr) fetches_->in_rooms_ -= bytes_;
+        }
+        explicit operator bool() const { return fetches_ != nullptr; }
+
+      private:
+        CacheFetches* fetches_ = nullptr;
+        std::size_t bytes_ = 0;
+    };
+    // Empty: there is none left.
+    [[nodiscard]] Room room(std::size_t bytes) {
+        if (bytes > most_in_rooms - in_rooms_) return {};
+        in_rooms_ += bytes;
+        return {this, bytes};
+    }
+
     // What was fetched under that key could not be stored: until further notice nobody need wait for it.
     void pass(std::string_view key) {
         Pass& place = place_of(key);
-        place = {std::hash<std::string_view>{}(key), loop_.now() + pass_for};
+        place = {base::TextHash{}(key), loop_.now() + pass_for};
     }
     void forget_pass(std::string_view key) { place_of(key) = {}; }
     [[nodiscard]] bool passes(std::string_view key) {
         const Pass& place = place_of(key);
-        return place.hash == std::hash<std::string_view>{}(key) && place.until > loop_.now();
+        return place.hash == base::TextHash{}(key) && place.until > loop_.now();
     }
 
     // Waits until the fetch of `key` under way ends, or until the deadline. Destroying it ends the wait.
@@ -63,7 +91,7 @@ class CacheFetches {
       public:
         Wait(CacheFetches& fetches, std::string_view key, net::Instant deadline)
             : loop_(fetches.loop_), deadline_(deadline) {
-            auto place = fetches.under_way_.find(std::string(key));
+            auto place = fetches.under_way_.find(key);
             if (place == fetches.under_way_.end()) return;
             next_ = place->second;
             link_ = &place->second;
@@ -100,13 +128,12 @@ class CacheFetches {
 
   private:
     static constexpr net::Instant pass_for = 30'000;  // ms
+    static constexpr std::size_t most_in_rooms = std::size_t{128} << 20;
     struct Pass {
         std::size_t hash = 0;
         net::Instant until = 0;
     };
-    [[nodiscard]] Pass& place_of(std::string_view key) {
-        return passes_[std::hash<std::string_view>{}(key) % passes_.size()];
-    }
+    [[nodiscard]] Pass& place_of(std::string_view key) { return passes_[base::TextHash{}(key) % passes_.size()]; }
     // Through their timers, so that nobody runs inside of whoever ends a fetch.
     void ended(const std::string& key) {
         auto place = under_way_.find(key);
@@ -120,8 +147,10 @@ class CacheFetches {
     }
 
     net::Loop& loop_;
+    std::size_t in_rooms_ = 0;
     std::array<Pass, 1024> passes_{};
-    std::unordered_map<std::string, Wait*> under_way_;  // who waits for it; node-based: a place stays where it is
+    // Who waits for it; node-based: a place stays where it is.
+    std::unordered_map<std::string, Wait*, base::TextHash, std::equal_to<>> under_way_;
 };
 
 }  // namespace plugin

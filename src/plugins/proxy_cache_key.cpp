@@ -43,24 +43,21 @@ void append(std::string& out, std::string_view text) {
 }
 
 struct Argument {
-    std::string_view name;
+    http::QueryArgument raw;
+    std::string_view name;  // decoded, as value
     std::string_view value;
-    bool has_value = false;
-    bool operator<(const Argument& other) const {
-        return std::tie(name, value, has_value) < std::tie(other.name, other.value, other.has_value);
-    }
 };
 
-// The arguments that tell requests apart, decoded, in the order of their names or of vary_query_params.
+// The arguments that tell requests apart, in the order of their names or of vary_query_params; those of one name as the
+// client gave them.
 std::vector<Argument> arguments_of(std::string_view query, const ProxyCacheConfig& config, base::Arena& arena) {
     std::vector<Argument> all;
     http::QueryArguments arguments(query);
     http::QueryArgument argument;
-    while (arguments.next(argument)) {
-        std::string_view name = http::decode_argument(argument.name, arena);
-        all.push_back({name, http::decode_argument(argument.value, arena), argument.has_value});
-    }
-    std::sort(all.begin(), all.end());
+    while (arguments.next(argument))
+        all.push_back(
+            {argument, http::decode_argument(argument.name, arena), http::decode_argument(argument.value, arena)});
+    std::stable_sort(all.begin(), all.end(), [](const Argument& a, const Argument& b) { return a.name < b.name; });
     if (config.vary_query_params.empty()) return all;
     std::vector<Argument> chosen;
     for (const std::string& wanted : config.vary_query_params)
@@ -69,23 +66,28 @@ std::vector<Argument> arguments_of(std::string_view query, const ProxyCacheConfi
     return chosen;
 }
 
-// "a=1:b=2,3:c", Kong's form.
-void append_shown(std::string& out, const std::vector<Argument>& arguments) {
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-        const Argument& one = arguments[i];
-        bool repeats = i > 0 && arguments[i - 1].name == one.name;
-        if (i > 0) out.push_back(repeats ? ',' : ':');
-        if (!repeats) out += one.name;
-        if (one.has_value && !repeats) out.push_back('=');
-        out += one.value;
+// "a=1:b=2,3:c", Kong's form: the values of one name are sorted, too.
+void append_shown(std::string& out, std::vector<Argument> arguments) {
+    for (auto first = arguments.begin(); first != arguments.end();) {
+        auto last = std::find_if(first, arguments.end(), [&](const Argument& one) { return one.name != first->name; });
+        std::sort(first, last, [](const Argument& a, const Argument& b) { return a.value < b.value; });
+        if (first != arguments.begin()) out.push_back(':');
+        out += first->name;
+        char before = '=';
+        for (; first != last; ++first) {
+            if (before == ',' || first->raw.has_value) out.push_back(before);
+            before = ',';
+            out += first->value;
+        }
     }
 }
 
+// As they were spelled: what an upstream makes of another spelling is its own business.
 void append_exact(std::string& out, const std::vector<Argument>& arguments) {
     for (const Argument& one : arguments) {
-        append(out, one.name);
-        append(out, one.has_value ? one.value : std::string_view("-"));
-        out.push_back(one.has_value ? '=' : ' ');
+        append(out, one.raw.name);
+        if (one.raw.has_value) append(out, one.raw.value);
+        out.push_back('&');
     }
 }
 
@@ -108,7 +110,7 @@ void append_readable(std::string& out, const std::vector<Argument>& arguments) {
     for (const Argument& one : arguments) {
         out.push_back(std::exchange(before, '&'));
         add(one.name);
-        if (!one.has_value) continue;
+        if (!one.raw.has_value) continue;
         out.push_back('=');
         add(one.value);
     }
@@ -124,22 +126,28 @@ void append_resource(std::string& out, Exchange& exchange, const ProxyCacheConfi
 }
 
 // The upstream gets the credentials too, and may answer by what is in them: a token's subject, not only the consumer.
-std::string_view identity_of(Exchange& exchange, const ProxyCacheConfig& config) {
+// Each part has a letter in front, so that no kind of identity looks like another one.
+std::string_view identity_of(Exchange& exchange, const ProxyCacheConfig& config, bool& is_by_cookie) {
     static thread_local std::string out;
     out.clear();
-    if (exchange.identity.consumer != nullptr) append(out, exchange.text(exchange.identity.consumer->id));
-    bool is_consumers = config.identity == CacheIdentity::consumer && exchange.identity.consumer != nullptr;
-    if (!is_consumers) {
-        if (!exchange.identity.credential.empty()) append(out, exchange.identity.credential);
-        exchange.request.headers.all(Known::authorization, [&](std::string_view value) {
-            append(out, digest_text(value, exchange.arena));  // a secret has no place in a key
-        });
-        // A token may have come in a cookie.
-        if (exchange.identity.is_authenticated && !exchange.request.headers.has(Known::authorization))
-            exchange.request.headers.all(
-                Known::cookie, [&](std::string_view value) { append(out, digest_text(value, exchange.arena)); });
-        for (std::string_view group : exchange.identity.groups) append(out, group);
-    }
+    auto add = [](char kind, std::string_view part) {
+        out.push_back(kind);
+        append(out, part);
+    };
+    auto add_secrets = [&](char kind, Known header) {  // which have no place in a key
+        exchange.request.headers.all(header,
+                                     [&](std::string_view value) { add(kind, digest_text(value, exchange.arena)); });
+    };
+    const Identity& identity = exchange.identity;
+    if (identity.consumer != nullptr) add('u', exchange.text(identity.consumer->id));
+    if (config.identity == CacheIdentity::consumer && identity.consumer != nullptr) return exchange.arena.copy(out);
+    if (!identity.credential.empty()) add('c', identity.credential);
+    for (std::string_view group : identity.groups) add('g', group);
+    add_secrets('a', Known::authorization);
+    std::size_t before = out.size();
+    // A session is one, too; and a token may have come in a cookie.
+    if (config.identify_by_cookie || identity.is_authenticated) add_secrets('k', Known::cookie);
+    is_by_cookie = before == 0 && !identity.is_authenticated;
     return exchange.arena.copy(out);
 }
 
@@ -200,6 +208,7 @@ CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::st
     exact.clear();
     exact += keys.shown;
     append(exact, keys.resource);
+    append(exact, lower_case(request.authority, arena));  // the upstream may get it, whatever a proxy says of the host
     append(exact, exchange.client.scheme);
     append(exact, exchange.text(exchange.route->id));
     append(exact, method);
@@ -209,10 +218,13 @@ CacheKeys cache_keys(Exchange& exchange, const ProxyCacheConfig& config, std::st
         exact.push_back(request.headers.has(name) ? '+' : '-');
         request.headers.all(name, [&](std::string_view value) { append(exact, value); });
     }
-    if (!body.empty()) append(exact, digest_text(body, arena));
+    if (!body.empty()) {
+        exact.push_back('b');
+        append(exact, digest_text(body, arena));
+    }
     keys.shared = arena.copy(exact);
-    if (std::string_view identity = identity_of(exchange, config); !identity.empty())
-        keys.own = arena.join(keys.shared, "#", identity);
+    std::string_view identity = identity_of(exchange, config, keys.is_own_by_cookie);
+    if (!identity.empty()) keys.own = arena.join(keys.shared, "#", identity);
     return keys;
 }
 

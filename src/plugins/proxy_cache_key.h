@@ -11,10 +11,11 @@
 namespace plugin {
 
 struct CacheKeys {
-    std::string_view shown;     // X-Cache-Key
-    std::string_view resource;  // what was asked for, whoever and however: "host/path?arguments"
-    std::string_view shared;    // for answers that anybody may have
-    std::string_view own;       // for those of an authorised request; empty if it is none
+    std::string_view shown;         // X-Cache-Key
+    std::string_view resource;      // what was asked for, whoever and however: "host/path?arguments"
+    std::string_view shared;        // for answers that anybody may have
+    std::string_view own;           // for those of an authorised request; empty if it is none
+    bool is_own_by_cookie = false;  // nothing but a cookie says that it is one
 };
 
 // `body` of the request, part of its identity.

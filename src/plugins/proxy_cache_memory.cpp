@@ -28,19 +28,22 @@ std::shared_ptr<MemoryAnswers> MemoryAnswers::open(Shared& shared, const CacheMe
     });
 }
 
-EntryPointer MemoryAnswers::find_one(std::string_view key, const http::Headers& request, cache::Millis now) {
+EntryPointer MemoryAnswers::find_one(Exchange& exchange, CacheNote& note, std::string_view key, cache::Millis now) {
     EntryPointer entry = store_.find(key, now);
     if (!entry || entry->kind() == EntryKind::response) return entry;
-    entry = store_.find(variant_key(key, *entry, request), now);
-    return entry && entry->kind() == EntryKind::response ? entry : EntryPointer();
+    std::string variant = variant_key(key, *entry, exchange.request.headers);
+    entry = store_.find(variant, now);
+    if (entry && entry->kind() == EntryKind::response) return entry;
+    note.lookup_key = exchange.arena.copy(variant);
+    return {};
 }
 
-EntryPointer MemoryAnswers::find(Exchange& exchange, CacheNote&, std::span<const std::string_view> keys) {
+EntryPointer MemoryAnswers::find(Exchange& exchange, CacheNote& note, std::span<const std::string_view> keys) {
     cache::Millis now = exchange.worker.loop.wall_now();
     static thread_local unsigned looked_up = 0;
     if (++looked_up % expire_every == 0) store_.expire(now);
     for (std::string_view key : keys)
-        if (EntryPointer entry = find_one(key, exchange.request.headers, now)) return entry;
+        if (EntryPointer entry = find_one(exchange, note, key, now)) return entry;
     return {};
 }
 

@@ -32,7 +32,8 @@ class MemoryAnswers final : public CacheStorage, public Measured, public Purgeab
     base::Task<base::Result<std::uint64_t>> purge(Worker& worker, PurgeBy by, std::string text) override;
 
   private:
-    [[nodiscard]] cache::EntryPointer find_one(std::string_view key, const http::Headers& request, cache::Millis now);
+    [[nodiscard]] cache::EntryPointer find_one(Exchange& exchange, CacheNote& note, std::string_view key,
+                                               cache::Millis now);
 
     std::string name_;
     std::string label_;

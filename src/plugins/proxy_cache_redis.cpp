@@ -59,16 +59,28 @@ std::string escaped(std::string_view text) {
 
 }  // namespace
 
-RedisAnswers::RedisAnswers(redis::Settings settings)
-    : settings_(std::move(settings)), name_("redis " + settings_.where()) {}
+RedisAnswers::RedisAnswers(redis::Settings settings, std::string name)
+    : settings_(std::move(settings)), name_(std::move(name)) {}
 
 Result<std::shared_ptr<RedisAnswers>> RedisAnswers::open(Shared& shared, const RedisFields& fields) {
     redis::Settings settings = fields.settings();
     TRY_VOID(settings.check());
-    // Not by the place alone: who may log in differently is somebody else.
-    std::string key = settings.where() + "/" + std::to_string(settings.database) + "/" +
-                      digest_of(settings.username + "\n" + settings.password);
-    return shared.state<RedisAnswers>(key, [&] { return std::make_shared<RedisAnswers>(settings); });
+    // Not by the place alone: who logs in differently is somebody else, and two groups may have one name.
+    std::string all = settings.where();
+    auto add = [&all](std::string_view text) { (all += '\n') += text; };
+    add(settings.server.text());
+    add(std::to_string(settings.database));
+    add(settings.username);
+    add(settings.password);
+    add(settings.tls ? (settings.tls_verify ? "verified" : "tls") : "clear");
+    add(settings.server_name);
+    add(std::to_string(settings.read_timeout.count()));
+    add(settings.sentinel_username);
+    add(settings.sentinel_password);
+    for (const redis::Node& node : settings.sentinel_nodes) add(node.text());
+    for (const redis::Node& node : settings.cluster_nodes) add(node.text());
+    std::string name = "redis " + digest_of(all);
+    return shared.state<RedisAnswers>(name, [&] { return std::make_shared<RedisAnswers>(settings, name); });
 }
 
 EntryPointer RedisAnswers::checked(const redis::Reply& reply, std::string_view key, const CacheNote& note,
@@ -131,6 +143,7 @@ Task<EntryPointer> RedisAnswers::wait_find(Exchange& exchange, CacheNote& note, 
         note.markers.push_back(entry);
         std::string key = variant_key(keys[i], *entry, exchange.request.headers);
         std::string name = entry_name(note.keys.resource, key);
+        note.lookup_key = exchange.arena.copy(key);
         redis::Call call = client.command({"GET", name}, deadline);
         Result<redis::Reply> reply = co_await call;
         if (!reply) continue;
@@ -151,11 +164,15 @@ void RedisAnswers::store(Exchange& exchange, const CacheNote& note, const EntryP
     cache::write_binary(*entry, value);
     std::string name = entry_name(entry->resource(), entry->key());
     client.tell({"SET", name, value, "PX", std::to_string(left)});
+    // Sorted by when they end, so that what has ended can be taken out: a set does not outgrow what is stored.
+    std::string now = std::to_string(exchange.worker.loop.wall_now());
+    std::string end = std::to_string(exchange.worker.loop.wall_now() + left);
     std::string_view tags = entry->tags();
     std::string_view tag;
     while (http::next_element(tags, tag)) {
         std::string set = tag_name(tag);
-        client.tell({"SADD", set, name});
+        client.tell({"ZREMRANGEBYSCORE", set, "-inf", now});
+        client.tell({"ZADD", set, end, name});
         client.tell({"PEXPIRE", set, generation_kept});
     }
 }
@@ -218,19 +235,26 @@ Task<Result<std::uint64_t>> RedisAnswers::purge(Worker& worker, PurgeBy by, std:
         if (!reply) co_return std::move(reply).error();
         co_return std::uint64_t{1};
     }
-    std::string set = tag_name(text);
-    redis::Call members = client.command({"SMEMBERS", set});
-    Result<redis::Reply> names = co_await members;
-    if (!names) co_return std::move(names).error();
+    co_return co_await purge_tagged(client, tag_name(text));
+}
+
+Task<Result<std::uint64_t>> RedisAnswers::purge_tagged(redis::Client& client, std::string set) {
     std::uint64_t removed = 0;
-    for (const redis::Reply& name : names->elements()) {
-        redis::Call call = client.command({"DEL", name.text()});
-        Result<redis::Reply> reply = co_await call;
-        if (!reply) co_return std::move(reply).error();
-        removed += static_cast<std::uint64_t>(reply->integer().value_or(0));
+    for (;;) {
+        redis::Call some = client.command({"ZRANGE", set, "0", "999"});
+        Result<redis::Reply> names = co_await some;
+        if (!names) co_return std::move(names).error();
+        if (names->elements().empty()) co_return removed;
+        for (const redis::Reply& name : names->elements()) {
+            redis::Call call = client.command({"DEL", name.text()});
+            Result<redis::Reply> reply = co_await call;
+            if (!reply) co_return std::move(reply).error();
+            removed += static_cast<std::uint64_t>(reply->integer().value_or(0));
+            redis::Call forget = client.command({"ZREM", set, name.text()});  // not before it is gone
+            reply = co_await forget;
+            if (!reply) co_return std::move(reply).error();
+        }
     }
-    client.tell({"DEL", set});
-    co_return removed;
 }
 
 Task<Result<std::uint64_t>> RedisAnswers::purge_matching(redis::Client& client, std::string pattern) {

@@ -24,7 +24,7 @@ namespace plugin {
 
 class RedisAnswers final : public CacheStorage, public Measured, public Purgeable {
   public:
-    explicit RedisAnswers(redis::Settings settings);
+    RedisAnswers(redis::Settings settings, std::string name);
     [[nodiscard]] static base::Result<std::shared_ptr<RedisAnswers>> open(Shared& shared, const RedisFields& fields);
 
     [[nodiscard]] const std::string& name() const override { return name_; }
@@ -43,6 +43,7 @@ class RedisAnswers final : public CacheStorage, public Measured, public Purgeabl
     void store(Exchange& exchange, const CacheNote& note, const cache::EntryPointer& entry);
     [[nodiscard]] cache::EntryPointer checked(const redis::Reply& reply, std::string_view key, const CacheNote& note,
                                               cache::Millis now);
+    base::Task<base::Result<std::uint64_t>> purge_tagged(redis::Client& client, std::string set);
     base::Task<base::Result<std::uint64_t>> purge_matching(redis::Client& client, std::string pattern);
 
     redis::Settings settings_;

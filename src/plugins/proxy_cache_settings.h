@@ -71,6 +71,7 @@ struct ProxyCacheConfig {
     // ---- beyond Kong
     bool rfc9111 = false;
     CacheIdentity identity = CacheIdentity::credential;
+    bool identify_by_cookie = true;
     schema::Bytes max_body_size{std::uint64_t{1} << 20};
     std::chrono::milliseconds collapse_timeout{5'000};
     std::int64_t stale_while_revalidate = 0;
@@ -109,6 +110,10 @@ struct ProxyCacheConfig {
             field("identity", &C::identity,
                   "Answers to authorised requests are for those with the same credential, or also for others of the "
                   "same consumer. Beyond Kong."),
+            field("identify_by_cookie", &C::identify_by_cookie,
+                  "A request with cookies is an authorised one: what is stored for it is for those with the same "
+                  "cookies, unless identity is consumer and there is one. With rfc9111 only where the answer does not "
+                  "say how long it is fresh. Beyond Kong."),
             field(
                 "max_body_size", &C::max_body_size,
                 "Longer answers are passed on and not stored; nor are those that take more than a 64th of memory.size. "

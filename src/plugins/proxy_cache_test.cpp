@@ -180,6 +180,14 @@ TEST_F(ProxyCacheTest, KeysDoNotMeet) {
         "GET /a?a=1:b=2 HTTP/1.1\r\nHost: a.example",
         "GET /a?a=1,2 HTTP/1.1\r\nHost: a.example",
         "GET /a?a=1&a=2 HTTP/1.1\r\nHost: a.example",
+        "GET /a?a=2&a=1 HTTP/1.1\r\nHost: a.example",
+        "GET /a?a=1+2 HTTP/1.1\r\nHost: a.example",
+        "GET /a?a=1%202 HTTP/1.1\r\nHost: a.example",
+        "GET /a?%61=1 HTTP/1.1\r\nHost: a.example",
+        "GET /a?a=1 HTTP/1.1\r\nHost: a.example",
+        "GET /%61 HTTP/1.1\r\nHost: a.example",
+        "GET /a%2Fb HTTP/1.1\r\nHost: a.example",
+        "GET /a/b HTTP/1.1\r\nHost: a.example",
         "GET /a?a HTTP/1.1\r\nHost: a.example",
         "GET /a?a= HTTP/1.1\r\nHost: a.example",
         "GET /a HTTP/1.1\r\nHost: a.example\r\nX-V: 1",
@@ -193,6 +201,106 @@ TEST_F(ProxyCacheTest, KeysDoNotMeet) {
         EXPECT_EQ(ask(head).substr(0, 7), "200 Hit") << head;
     }
     EXPECT_EQ(ask("GET /a?b=2&a=1 HTTP/1.1\r\nHost: A.example").substr(0, 7), "200 Hit");
+}
+
+// Behind a proxy that passes on what clients say of the host, the upstream may go by Host (preserve_host).
+TEST_F(ProxyCacheTest, AHostThatAProxyTellsTakesNothingAway) {
+    use("proxy-cache", "strategy: memory");
+    auto planted = exchange("GET /a HTTP/1.1\r\nHost: evil.example");
+    planted->client.forwarded_host = "a.example";
+    ASSERT_EQ(run(*planted), Verdict::go_on);
+    fetch(*planted, {200, "Content-Type: text/plain\r\n", "evil"});
+    EXPECT_EQ(ask(std::string(get)), "200 Miss hello");
+}
+
+TEST_F(ProxyCacheTest, IdentitiesDoNotLookAlike) {
+    use("proxy-cache", "{strategy: memory, identity: consumer}");
+    Consumer alice{base::Uuid::parse("11111111-1111-1111-1111-111111111111").value(), 0, "alice", {}, {}};
+    EXPECT_EQ(ask(std::string(get), {200, "Content-Type: text/plain\r\n", "alice's"}, &alice), "200 Miss alice's");
+    auto made = exchange(std::string(get));
+    made->identity.is_authenticated = true;
+    made->identity.credential = "11111111-1111-1111-1111-111111111111";
+    EXPECT_EQ(run(*made), Verdict::go_on);
+}
+
+TEST_F(ProxyCacheTest, CookiesAreCredentials) {
+    use("proxy-cache", "strategy: memory");
+    Upstream upstream{200, "Content-Type: text/plain\r\nCache-Control: max-age=60\r\n", "alice's"};
+    EXPECT_EQ(ask(std::string(get) + "\r\nCookie: session=alice", upstream), "200 Miss alice's");
+    upstream.body = "bob's";
+    EXPECT_EQ(ask(std::string(get) + "\r\nCookie: session=bob", upstream), "200 Miss bob's");
+    upstream.body = "nobody's";
+    EXPECT_EQ(ask(std::string(get), upstream), "200 Miss nobody's");
+    EXPECT_EQ(ask(std::string(get) + "\r\nCookie: session=alice"), "200 Hit alice's");
+    // Also where one password is everybody's.
+    std::string team = std::string(get) + "\r\nAuthorization: Basic eA==\r\nCookie: session=";
+    EXPECT_EQ(ask(team + "alice"), "200 Miss hello");
+    EXPECT_EQ(ask(team + "bob"), "200 Miss hello");
+    use("proxy-cache", "{strategy: memory, identify_by_cookie: false}");
+    EXPECT_EQ(ask(std::string(get) + "\r\nCookie: session=carol"), "200 Miss hello");
+    EXPECT_EQ(ask(std::string(get) + "\r\nCookie: session=dave"), "200 Hit hello");
+}
+
+TEST_F(ProxyCacheTest, Rfc9111_CookiesAreCredentialsUnlessFreshnessIsStated) {
+    use("proxy-cache", "{strategy: memory, rfc9111: true}");
+    Upstream stated{200, "Content-Type: text/plain\r\nCache-Control: max-age=60\r\n"};
+    EXPECT_EQ(ask(std::string(get) + "\r\nCookie: session=alice", stated), "200 Miss hello");
+    EXPECT_EQ(ask(std::string(get) + "\r\nCookie: session=bob"), "200 Hit hello");
+    Upstream guessed{200, "Content-Type: text/plain\r\nLast-Modified: Mon, 01 Jan 2001 00:00:00 GMT\r\n"};
+    std::string other = "GET /guessed HTTP/1.1\r\nHost: a";
+    EXPECT_EQ(ask(other + "\r\nCookie: session=alice", guessed), "200 Miss hello");
+    EXPECT_EQ(ask(other + "\r\nCookie: session=alice"), "200 Hit hello");
+    EXPECT_EQ(ask(other + "\r\nCookie: session=bob", guessed), "200 Miss hello");
+}
+
+// A 304 is for who asked; what it says of sharing holds for what is stored.
+TEST_F(ProxyCacheTest, A304PassesNothingPrivateOn) {
+    use("proxy-cache", "{strategy: memory, cache_ttl: 1, storage_ttl: 600}");
+    ask(std::string(get), {200, "Content-Type: text/plain\r\nETag: \"a\"\r\n"});
+    wait(2000);
+    EXPECT_EQ(ask(std::string(get), {304, "ETag: \"a\"\r\nSet-Cookie: session=alice\r\n", ""}), "200 Refresh hello");
+    EXPECT_EQ(last["Set-Cookie"], "session=alice");
+    last.clear();
+    EXPECT_EQ(ask(std::string(get)), "200 Hit hello");
+    EXPECT_EQ(last.count("Set-Cookie"), 0U);
+    wait(2000);
+    EXPECT_EQ(ask(std::string(get), {304, "ETag: \"a\"\r\nCache-Control: private\r\n", ""}), "200 Refresh hello");
+    EXPECT_EQ(ask(std::string(get)), "200 Miss hello");
+}
+
+// Bodies that are being read for the store take memory: of many at once some are not stored.
+TEST_F(ProxyCacheTest, BodiesOnTheirWayAreBounded) {
+    use("proxy-cache", "{strategy: memory, max_body_size: 67108864}");
+    auto answered = [this](std::string head) {
+        auto made = exchange(std::move(head));
+        EXPECT_EQ(run(*made), Verdict::go_on);
+        made->answer_from_upstream(200, "Content-Type: text/plain\r\n");
+        made->response.framing = http::BodyFraming::length;
+        made->response.content_length = 64 << 20;
+        type->on_upstream_response(under_test.get(), *made);
+        return made;
+    };
+    auto first = answered("GET /1 HTTP/1.1\r\nHost: a");
+    auto second = answered("GET /2 HTTP/1.1\r\nHost: a");
+    EXPECT_NE(first->capture, nullptr);
+    EXPECT_NE(second->capture, nullptr);
+    EXPECT_EQ(answered("GET /3 HTTP/1.1\r\nHost: a")->capture, nullptr);
+    first.reset();
+    EXPECT_NE(answered("GET /3 HTTP/1.1\r\nHost: a")->capture, nullptr);
+}
+
+TEST_F(ProxyCacheTest, AnswersCutShortAreNotStored) {
+    use("proxy-cache", "strategy: memory");
+    auto cut = exchange(std::string(get));
+    ASSERT_EQ(run(*cut), Verdict::go_on);
+    cut->answer_from_upstream(200, "Content-Type: text/plain\r\n", "hello");
+    type->on_upstream_response(under_test.get(), *cut);
+    ASSERT_NE(cut->capture, nullptr);
+    cut->capture->bytes = "hello";
+    respond(*cut);
+    type->on_log(under_test.get(), *cut);
+    cut.reset();
+    EXPECT_EQ(ask(std::string(get)), "200 Miss hello");
 }
 
 TEST_F(ProxyCacheTest, ARequestBodyIsPartOfTheKey) {
@@ -307,6 +415,18 @@ TEST_F(ProxyCacheTest, WhoWantsWhatIsBeingFetchedWaitsForIt) {
     EXPECT_EQ(waiting.take(), Verdict::answered);
     EXPECT_EQ(told(*second), "200 Hit hello");
     EXPECT_EQ(fetches, 1);
+}
+
+TEST_F(ProxyCacheTest, NobodyWaitsForAVariantOfOthers) {
+    use("proxy-cache", "strategy: memory");
+    Upstream upstream{200, "Content-Type: text/plain\r\nVary: Accept-Language\r\n"};
+    ask(std::string(get) + "\r\nAccept-Language: en", upstream);
+    auto german = exchange(std::string(get) + "\r\nAccept-Language: de");
+    ASSERT_EQ(run(*german), Verdict::go_on);
+    auto french = exchange(std::string(get) + "\r\nAccept-Language: fr");
+    EXPECT_EQ(type->on_request(under_test.get(), *french), Verdict::go_on);
+    auto other_german = exchange(std::string(get) + "\r\nAccept-Language: de");
+    EXPECT_EQ(type->on_request(under_test.get(), *other_german), Verdict::wait);
 }
 
 TEST_F(ProxyCacheTest, WaitingHasAnEnd) {

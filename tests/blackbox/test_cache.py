@@ -1,11 +1,12 @@
 """proxy-cache on the wire: Kong's headers, one fetch for many who want it, stale answers while the upstream is asked or
 fails, and that nothing stored reaches anybody else. RFC 9111 case by case is in tests/http-cache-tests."""
 
+import signal
 import threading
 import time
 
 from harness import proxy_to
-from test_redis import Redis
+from redis_servers import Redis
 from testing import check, equal, test, wait_until
 from upstream import answer
 
@@ -260,6 +261,88 @@ def reloads_keep_what_is_stored(t):
 
 
 @test
+def asking_in_the_background_outlives_reloads_and_ends_with_the_program(t):
+    origin = Origin("Cache-Control: max-age=1, stale-while-revalidate=60")
+    gateway, _, origin = bed(t, "cache_control: true", origin)
+    client = t.client(gateway)
+    client.get("/a")
+    time.sleep(2.1)
+    origin.gate.clear()
+    equal(told(client.get("/a", "Connection: close")), (200, "Stale", "number 1"), "stale")
+    wait_until(lambda: origin.count == 2, "asked in the background")
+    equal(gateway.reload().returncode, 0, "reload")
+    origin.gate.set()
+    wait_until(lambda: told(t.client(gateway).get("/a"))[1:] == ("Hit", "number 2"), "stored after the reload")
+    time.sleep(2.1)
+    origin.gate.clear()
+    equal(told(t.client(gateway).get("/a", "Connection: close"))[1], "Stale", "stale again")
+    wait_until(lambda: origin.count == 3, "asked in the background again")
+    gateway.is_expected_to_end = True
+    gateway.signal(signal.SIGTERM)
+    gateway.wait(8)
+    origin.gate.set()
+
+
+@test
+def hits_pass_the_other_plugins(t):
+    origin = Origin("Access-Control-Allow-Origin: https://theirs.example", "X-RateLimit-Remaining-Minute: 7")
+    upstream = t.upstream(origin)
+    gateway = t.gateway(f"""_format_version: "3.0"
+consumers:
+- {{username: alice, keyauth_credentials: [{{key: alice-key}}]}}
+- {{username: bob, keyauth_credentials: [{{key: bob-key}}]}}
+services:
+- name: echo
+  url: "http://127.0.0.1:{upstream.port}"
+  routes: [{{name: all, paths: [/]}}]
+  plugins:
+  - {{name: key-auth, config: {{hide_credentials: true}}}}
+  - {{name: rate-limiting, config: {{minute: 3, policy: local}}}}
+  - {{name: cors, config: {{origins: ["*"], credentials: true}}}}
+  - {{name: proxy-cache, config: {{strategy: memory, content_type: [text/plain]}}}}
+""")
+    client = t.client(gateway)
+    for number, status in ((1, "Miss"), (2, "Hit"), (3, "Hit")):
+        response = client.get("/a", "apikey: alice-key", f"Origin: https://{number}.example")
+        equal(told(response), (200, status, "number 1"), "alice")
+        equal(response.all("Access-Control-Allow-Origin"), [f"https://{number}.example"], "one origin, the client's")
+        equal(response.all("Vary"), ["Origin"], "Vary once")
+        equal(response.all("X-RateLimit-Remaining-Minute"), [str(3 - number)], "counted")
+    equal(client.get("/a", "apikey: alice-key").status, 429, "hits count, too")
+    equal(client.get("/a").status, 401, "nobody")
+    equal(client.get("/a", "apikey: other").status, 401, "somebody")
+    equal(told(client.get("/a", "apikey: bob-key")), (200, "Miss", "number 2"), "bob")
+
+
+@test
+def what_is_authorised_by_cookies_is_not_shared(t):
+    gateway, _, origin = bed(t)
+    client = t.client(gateway)
+    equal(told(client.get("/a", "Cookie: session=alice"))[1:], ("Miss", "number 1"), "alice")
+    equal(told(client.get("/a", "Cookie: session=bob"))[1:], ("Miss", "number 2"), "bob")
+    equal(told(client.get("/a", "Cookie: session=alice"))[1:], ("Hit", "number 1"), "alice again")
+
+
+@test
+def broken_framings_are_not_stored(t):
+    def reply(exchange):
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+        exchange.send({"/cut": head + b"5\r\nhello\r\n", "/bad": head + b"5\r\nhello\r\nzz\r\n",
+                       "/two": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
+                               b"Content-Length: 6\r\n\r\nhello!"}[exchange.request.target])
+        exchange.close()
+
+    upstream = t.upstream(reply)
+    gateway = t.gateway(proxy_to(upstream.port, "retries: 0, " + PLUGIN.format(config="cache_ttl: 300")))
+    for target in ("/cut", "/bad", "/two"):
+        for _ in range(2):
+            client = t.client(gateway)
+            client.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
+            check(b"X-Cache-Status: Hit" not in client.everything(), target)
+    equal(len(upstream.requests), 6, "fetches")
+
+
+@test
 def consumers_do_not_get_each_others_answers(t):
     origin = Origin()
     upstream = t.upstream(origin)
@@ -309,7 +392,7 @@ class Shared:
     """One real Redis, one upstream, and gateways that store in that Redis."""
 
     def __init__(self, t, config="cache_ttl: 300", origin=None, gateways=2):
-        self.redis = Redis()
+        self.redis = t.own(Redis(t.folder()))
         self.origin = origin or Origin()
         upstream = t.upstream(self.origin)
         plugin = ("plugins: [{name: proxy-cache, config: {strategy: redis, content_type: [text/plain], "
@@ -317,91 +400,85 @@ class Shared:
         self.gateways = [t.gateway(proxy_to(upstream.port, "retries: 0, " + plugin)) for _ in range(gateways)]
         self.clients = [t.client(gateway) for gateway in self.gateways]
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.redis.stop()
-
 
 @test
 def redis_shares_what_is_stored(t):
-    with Shared(t) as bed_:
-        one, two = bed_.clients
-        equal(told(one.get("/a?x=1")), (200, "Miss", "number 1"), "first")
-        wait_until(lambda: told(two.get("/a?x=1")) == (200, "Hit", "number 1"), "on another node")
-        response = two.request("HEAD", "/a?x=1")
-        equal(response.header("X-Cache-Status"), "Miss", "HEAD has its own key")
-        wait_until(lambda: one.request("HEAD", "/a?x=1").header("X-Cache-Status") == "Hit", "HEAD on the first node")
-        equal(one.request("HEAD", "/a?x=1").header("Content-Length"), "8", "its length")
+    bed_ = Shared(t)
+    one, two = bed_.clients
+    equal(told(one.get("/a?x=1")), (200, "Miss", "number 1"), "first")
+    wait_until(lambda: told(two.get("/a?x=1")) == (200, "Hit", "number 1"), "on another node")
+    response = two.request("HEAD", "/a?x=1")
+    equal(response.header("X-Cache-Status"), "Miss", "HEAD has its own key")
+    wait_until(lambda: one.request("HEAD", "/a?x=1").header("X-Cache-Status") == "Hit", "HEAD on the first node")
+    equal(one.request("HEAD", "/a?x=1").header("Content-Length"), "8", "its length")
 
 
 @test
 def redis_with_vary(t):
-    with Shared(t, origin=Origin("Vary: Accept-Language")) as bed_:
-        one, two = bed_.clients
-        equal(told(one.get("/a", "Accept-Language: en"))[1:], ("Miss", "number 1"), "en")
-        equal(told(one.get("/a", "Accept-Language: de"))[1:], ("Miss", "number 2"), "de")
-        wait_until(lambda: told(two.get("/a", "Accept-Language: en"))[1:] == ("Hit", "number 1"), "en on another node")
-        wait_until(lambda: told(two.get("/a", "Accept-Language: de"))[1:] == ("Hit", "number 2"), "de on another node")
+    bed_ = Shared(t, origin=Origin("Vary: Accept-Language"))
+    one, two = bed_.clients
+    equal(told(one.get("/a", "Accept-Language: en"))[1:], ("Miss", "number 1"), "en")
+    equal(told(one.get("/a", "Accept-Language: de"))[1:], ("Miss", "number 2"), "de")
+    wait_until(lambda: told(two.get("/a", "Accept-Language: en"))[1:] == ("Hit", "number 1"), "en on another node")
+    wait_until(lambda: told(two.get("/a", "Accept-Language: de"))[1:] == ("Hit", "number 2"), "de on another node")
 
 
 @test
 def redis_invalidates_and_purges_on_all_nodes(t):
-    with Shared(t, "rfc9111: true", Origin("Cache-Control: max-age=300", "Cache-Tag: pets")) as bed_:
-        one, two = bed_.clients
+    bed_ = Shared(t, "rfc9111: true", Origin("Cache-Control: max-age=300", "Cache-Tag: pets"))
+    one, two = bed_.clients
 
-        def fill():
-            one.get("/a")
-            wait_until(lambda: told(two.get("/a"))[1] == "Hit", "stored")
+    def fill():
+        one.get("/a")
+        wait_until(lambda: told(two.get("/a"))[1] == "Hit", "stored")
 
+    fill()
+    equal(one.request("POST", "/a", body=b"x").status, 200, "POST")
+    wait_until(lambda: told(two.get("/a"))[1] == "Miss", "invalidated on another node")
+    for target in ("/proxy-cache", "/proxy-cache?tag=pets", "/proxy-cache?prefix=gw.example/a"):
         fill()
-        equal(one.request("POST", "/a", body=b"x").status, 200, "POST")
-        wait_until(lambda: told(two.get("/a"))[1] == "Miss", "invalidated on another node")
-        for target in ("/proxy-cache", "/proxy-cache?tag=pets", "/proxy-cache?prefix=gw.example/a"):
-            fill()
-            check(bed_.gateways[0].admin(target, "DELETE").status in (200, 204), target)
-            equal(told(two.get("/a"))[1], "Miss", target)
-        fill()
-        key = two.get("/a").header("X-Cache-Key")
-        equal(bed_.gateways[1].admin(f"/proxy-cache/{key}", "DELETE").status, 204, "by key")
-        equal(told(one.get("/a"))[1], "Miss", "by key")
+        check(bed_.gateways[0].admin(target, "DELETE").status in (200, 204), target)
+        equal(told(two.get("/a"))[1], "Miss", target)
+    fill()
+    key = two.get("/a").header("X-Cache-Key")
+    equal(bed_.gateways[1].admin(f"/proxy-cache/{key}", "DELETE").status, 204, "by key")
+    equal(told(one.get("/a"))[1], "Miss", "by key")
 
 
 @test
 def redis_slow_dead_and_back(t):
-    with Shared(t, gateways=1) as bed_:
-        client = bed_.clients[0]
-        client.get("/a")
-        wait_until(lambda: told(client.get("/a"))[1] == "Hit", "stored")
-        bed_.redis.pause()
-        for _ in range(3):
-            before = time.monotonic()
-            status, cached, _ = told(client.get("/a"))
-            equal((status, cached), (200, "Miss"), "while Redis is paused")
-            check(time.monotonic() - before < 2, "no longer than the timeout of Redis")
-        bed_.redis.go_on()
-        wait_until(lambda: told(client.get("/a"))[1] == "Hit", "back from the pause")
-        bed_.redis.stop()
-        for _ in range(3):
-            equal(told(client.get("/a"))[:2], (200, "Miss"), "while Redis is dead")
-        check(bed_.gateways[0].metric("cardea_proxy_cache_redis_failures_total") >= 1, "failures in the metrics")
-        bed_.redis.start()
-        wait_until(lambda: told(client.get("/a"))[1] == "Hit", "back from the dead", 20)
+    bed_ = Shared(t, gateways=1)
+    client = bed_.clients[0]
+    client.get("/a")
+    wait_until(lambda: told(client.get("/a"))[1] == "Hit", "stored")
+    bed_.redis.pause()
+    for _ in range(3):
+        before = time.monotonic()
+        status, cached, _ = told(client.get("/a"))
+        equal((status, cached), (200, "Miss"), "while Redis is paused")
+        check(time.monotonic() - before < 2, "no longer than the timeout of Redis")
+    bed_.redis.go_on()
+    wait_until(lambda: told(client.get("/a"))[1] == "Hit", "back from the pause")
+    bed_.redis.end()
+    for _ in range(3):
+        equal(told(client.get("/a"))[:2], (200, "Miss"), "while Redis is dead")
+    check(bed_.gateways[0].metric("cardea_proxy_cache_redis_failures_total") >= 1, "failures in the metrics")
+    bed_.redis.start()
+    wait_until(lambda: told(client.get("/a"))[1] == "Hit", "back from the dead", 20)
 
 
 @test
 def redis_with_broken_answers_in_it(t):
-    with Shared(t, gateways=1) as bed_:
-        client = bed_.clients[0]
-        client.get("/a")
-        wait_until(lambda: told(client.get("/a"))[1] == "Hit", "stored")
-        names = [line for line in bed_.redis.ask("KEYS cardea:cache:*").decode().split("\r\n") if line.startswith("cardea:")]
-        equal(len(names), 1, "names in Redis")
-        for value in ("x", "0000000000000000", "0" * 300):
-            check(bed_.redis.ask(f"SET {names[0]} {value}") == b"+OK\r\n", "SET")
-            equal(told(client.get("/a"))[:2], (200, "Miss"), value[:20])
-            wait_until(lambda: told(client.get("/a"))[1] == "Hit", "stored anew")
-        check(bed_.redis.ask(f"DEL {names[0]}") == b":1\r\n", "DEL")
-        check(bed_.redis.ask(f"LPUSH {names[0]} x") == b":1\r\n", "LPUSH")
-        equal(told(client.get("/a"))[:2], (200, "Miss"), "a list in its place")
+    bed_ = Shared(t, gateways=1)
+    client = bed_.clients[0]
+    client.get("/a")
+    wait_until(lambda: told(client.get("/a"))[1] == "Hit", "stored")
+    names = bed_.redis.ask("KEYS", "cardea:cache:*")
+    equal(len(names), 1, "names in Redis")
+    for value in ("x", "0000000000000000", "0" * 300):
+        equal(bed_.redis.ask("SET", names[0], value), b"OK", "SET")
+        equal(told(client.get("/a"))[:2], (200, "Miss"), value[:20])
+        wait_until(lambda: told(client.get("/a"))[1] == "Hit", "stored anew")
+    equal(bed_.redis.ask("DEL", names[0]), 1, "DEL")
+    equal(bed_.redis.ask("LPUSH", names[0], "x"), 1, "LPUSH")
+    equal(told(client.get("/a"))[:2], (200, "Miss"), "a list in its place")
