@@ -290,7 +290,7 @@ struct ProxyCache {
         } else {
             storage_->replace(exchange, note, fresh);
         }
-        note.lead.end();
+        end_lead(exchange, note, fresh ? fresh->validity() : note.found->validity());
         answer_from(exchange, note, fresh ? std::move(fresh) : note.found, config, "Refresh");
         if (!exchange.response.headers.has(Known::set_cookie)) exchange.response.headers.append(cookies);
     }
@@ -330,6 +330,13 @@ struct ProxyCache {
     void put(Exchange& exchange, CacheNote& note) const {
         note.fetch->is_to_be_stored = false;
         storage_->put(exchange, note, config);
+        end_lead(exchange, note, note.fetch->validity);
+    }
+
+    // What everybody has to have validated is nothing to wait for, either.
+    void end_lead(Exchange& exchange, CacheNote& note, const cache::Validity& stored) const {
+        bool is_for_others = cache::may_serve(stored, {}, exchange.worker.loop.wall_now()) == cache::Use::serve;
+        if (!is_for_others) return let_pass(exchange, note);
         fetches(exchange).forget_pass(note.lookup_key);
         note.lead.end();
     }

@@ -1,6 +1,6 @@
 // CacheStorage: where stored answers are, as proxy-cache sees it. One object serves all cores; what it is given of an
 // exchange is on that exchange's core. An answer that was fetched before its resource was invalidated, or before
-// anything was purged, is never found again.
+// anything was purged (Redis: everything), is never found again.
 #pragma once
 
 #include <span>

@@ -429,6 +429,20 @@ TEST_F(ProxyCacheTest, NobodyWaitsForAVariantOfOthers) {
     EXPECT_EQ(type->on_request(under_test.get(), *other_german), Verdict::wait);
 }
 
+TEST_F(ProxyCacheTest, NobodyWaitsForWhatEachMustValidate) {
+    use("proxy-cache", "{strategy: memory, rfc9111: true}");
+    Upstream checked{200, "Content-Type: text/plain\r\nCache-Control: no-cache\r\nETag: \"a\"\r\n"};
+    EXPECT_EQ(ask(std::string(get), checked), "200 Miss hello");
+    for (int round = 0; round < 2; ++round) {
+        auto first = exchange(std::string(get));
+        ASSERT_EQ(run(*first), Verdict::go_on);
+        auto second = exchange(std::string(get));
+        EXPECT_EQ(type->on_request(under_test.get(), *second), Verdict::go_on) << round;
+        fetch(*first, {304, "ETag: \"a\"\r\n", ""});
+        EXPECT_EQ(told(*first), "200 Refresh hello");
+    }
+}
+
 TEST_F(ProxyCacheTest, WaitingHasAnEnd) {
     use("proxy-cache", "{strategy: memory, collapse_timeout: 1000}");
     auto first = exchange(std::string(get));

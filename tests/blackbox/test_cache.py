@@ -337,7 +337,7 @@ def broken_framings_are_not_stored(t):
     for target in ("/cut", "/bad", "/two"):
         for _ in range(2):
             client = t.client(gateway)
-            client.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.send(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             check(b"X-Cache-Status: Hit" not in client.everything(), target)
     equal(len(upstream.requests), 6, "fetches")
 
