@@ -10,12 +10,6 @@
 
 namespace plugin {
 
-namespace {
-
-constexpr net::Milliseconds look_again{100};  // while an exchange takes longer than the interval
-
-}  // namespace
-
 CounterSync::CounterSync(Worker& worker, std::weak_ptr<WindowCounters> counters)
     : worker_(worker), counters_(std::move(counters)) {
     timer_.set([](void* self) { static_cast<CounterSync*>(self)->begin(); }, this);
@@ -38,12 +32,13 @@ bool CounterSync::is_of(const std::weak_ptr<WindowCounters>& counters) const {
 
 void CounterSync::begin() {
     is_armed_ = false;
-    if (running_.is_valid() && !running_.is_done()) return soon(look_again);
+    is_wanted_ = running_.is_valid() && !running_.is_done();
+    if (is_wanted_) return;
     running_ = run();
     running_.start();
 }
 
-// Until all that is known now has been said; what is counted meanwhile has armed the timer.
+// Until all that was known when the time was up has been said.
 base::Task<void> CounterSync::run() {
     std::shared_ptr<WindowCounters> counters = counters_.lock();
     while (counters) {
@@ -54,10 +49,11 @@ base::Task<void> CounterSync::run() {
         bool has_told = co_await std::move(telling);
         if (!has_told) {
             failures_->add(worker_.index);
+            is_wanted_ = false;
             soon(client_->settings().read_timeout);
             co_return;
         }
-        if (is_last) co_return;
+        if (is_last && !std::exchange(is_wanted_, false)) co_return;
     }
 }
 

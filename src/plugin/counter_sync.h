@@ -39,6 +39,7 @@ class CounterSync {
     std::shared_ptr<RedisFailures> failures_;
     net::Timer timer_;
     bool is_armed_ = false;
+    bool is_wanted_ = false;  // again, once the exchange under way is over
     base::Task<void> running_;
 };
 

@@ -10,7 +10,6 @@ namespace redis {
 namespace {
 // A line (status, error, integer or length) is searched from its beginning each time bytes come: so it may not be long.
 constexpr std::size_t most_line = 64 * 1024;
-constexpr std::size_t most_length = 32;
 // What is incomplete is a bulk string behind its length: it may be long. hiredis has taken the type's character off.
 bool is_inside_bulk(const redisReader& reader) {
     bool is_bulk = reader.ridx >= 0 && reader.rstack[reader.ridx].type == REDIS_REPLY_STRING;
@@ -83,14 +82,6 @@ void ReplyReader::feed(std::string_view bytes) {
 base::Error ReplyReader::broken(base::Code code, std::string_view why) {
     is_broken_ = true;
     return base::Error::us(code, fmt::format("Redis: {}", why));
-}
-
-bool ReplyReader::is_line_too_long() const {
-    std::string_view unread(reader_->buf + reader_->pos, reader_->len - reader_->pos);
-    if (unread.size() <= most_line) return false;
-    // Of a bulk string the length is read again until all of it is there.
-    bool is_bulk = reader_->ridx >= 0 && reader_->rstack[reader_->ridx].type == REDIS_REPLY_STRING;
-    return !is_bulk || unread.substr(0, most_length).find('\r') == std::string_view::npos;
 }
 
 base::Result<std::optional<Reply>> ReplyReader::next() {

@@ -33,7 +33,6 @@ class ReplyReader {
         void operator()(redisReader* reader) const;
     };
     Reply* place_for(const redisReadTask& task);
-    [[nodiscard]] bool is_line_too_long() const;
     base::Error broken(base::Code code, std::string_view why);
 
     std::size_t most_bytes_;

@@ -24,9 +24,11 @@ struct NoListener final : ConnectionListener {
 base::Result<Node> read_node(std::string_view host, std::string_view port) {
     Reply number = Reply::of(Reply::Kind::bytes, port);
     std::optional<std::int64_t> value = number.integer();
-    if (host.empty() || !value || *value < 1 || *value > 65'535)
-        return Error::us(Code::malformed, "Redis: not an answer of a Sentinel");
-    return Node{std::string(host), static_cast<std::uint16_t>(*value)};
+    Node out{std::string(host),
+             static_cast<std::uint16_t>(value && *value <= 65'535 ? std::max<std::int64_t>(0, *value) : 0)};
+    // It will be asked for and logged in at.
+    if (!out.is_possible()) return Error::us(Code::malformed, "Redis: not an answer of a Sentinel");
+    return out;
 }
 
 // Pairs of a name and a value.

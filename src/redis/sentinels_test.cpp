@@ -183,6 +183,12 @@ TEST(Sentinel, AnswersThatAreNone) {
     master.add(Reply::of(Reply::Kind::bytes, "10.0.0.1"));
     master.add(Reply::of(Reply::Kind::bytes, "0"));
     EXPECT_FALSE(read_master(master).ok());
+    for (const char* host : {"a b", "", "[::1]", "host\r\nAUTH"}) {
+        Reply odd = Reply::array();
+        odd.add(Reply::of(Reply::Kind::bytes, host));
+        odd.add(Reply::of(Reply::Kind::bytes, "6379"));
+        EXPECT_FALSE(read_master(odd).ok()) << host;
+    }
     EXPECT_FALSE(read_replicas(Reply::of(1)).ok());
     EXPECT_TRUE(read_replicas(Reply::array())->empty());
     Reply odd = Reply::array();

@@ -15,7 +15,7 @@ using base::Error;
 
 base::Result<void> check_node(const Node& node) {
     if (node.port == 0) return Error::us(Code::invalid, "a Redis node needs a port");
-    if (!net::IpAddress::parse(node.host) && !net::dns::is_host_name(node.host))
+    if (!node.is_possible())
         return Error::us(Code::invalid, fmt::format("not a host name or an address: {}", node.host));
     return {};
 }
@@ -24,6 +24,10 @@ base::Result<void> check_node(const Node& node) {
 
 std::string Node::text() const {
     return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
+}
+
+bool Node::is_possible() const {
+    return port != 0 && (net::IpAddress::parse(host).ok() || net::dns::is_host_name(host));
 }
 
 std::string Settings::where() const {

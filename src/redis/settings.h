@@ -17,6 +17,8 @@ struct Node {
     std::uint16_t port = 6379;
     bool operator==(const Node&) const = default;
     [[nodiscard]] std::string text() const;
+    // It can be connected to at all: a port, and a host name or an address.
+    [[nodiscard]] bool is_possible() const;
 };
 
 // Which server of a Sentinel's group is wanted.

@@ -4,9 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "net/address.h"
-#include "net/dns/names.h"
-
 namespace redis {
 
 namespace {
@@ -44,11 +41,6 @@ std::optional<Number> number_in(std::string_view text) {
     return out;
 }
 
-// It will be connected to and logged in at: so it must be able to be a node at all.
-bool is_node(const Node& node) {
-    return node.port != 0 && (net::IpAddress::parse(node.host) || net::dns::is_host_name(node.host));
-}
-
 std::optional<Node> read_node(const Reply& reply, const Node& asked) {
     if (reply.elements().size() < 2) return std::nullopt;
     const Reply& host = reply.elements()[0];
@@ -57,7 +49,7 @@ std::optional<Node> read_node(const Reply& reply, const Node& asked) {
     Node out{std::string(host.text()), static_cast<std::uint16_t>(*port)};
     // "?" is how Redis 7 says that it has no host name to give.
     if (out.host.empty() || out.host == "?") out.host = asked.host;
-    if (!is_node(out)) return std::nullopt;
+    if (!out.is_possible()) return std::nullopt;
     return out;
 }
 
@@ -110,7 +102,7 @@ std::optional<Redirection> read_redirection(std::string_view error, const Node& 
     if (!slot || *slot >= slot_count || !port) return std::nullopt;
     Redirection out{*slot, {std::string(error.substr(second + 1, colon - second - 1)), *port}};
     if (out.to.host.empty() || out.to.host == "?") out.to.host = asked.host;
-    if (!is_node(out.to)) return std::nullopt;
+    if (!out.to.is_possible()) return std::nullopt;
     return out;
 }
 

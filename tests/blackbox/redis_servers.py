@@ -33,7 +33,7 @@ class Connection:
     def _reply(self):
         line = self.file.readline()
         if not line.endswith(b"\r\n"):
-            raise ConnectionError("Redis went away")
+            raise ConnectionResetError("Redis went away")
         kind, text = line[:1], line[1:-2]
         if kind == b"-":
             raise Complaint(text.decode())
@@ -80,6 +80,12 @@ class Redis:
             return False
 
     def ask(self, *words, user=None):
+        try:
+            return self._ask(words, user)
+        except ConnectionResetError:  # a Sentinel cuts the connections of whom it promotes
+            return self._ask(words, user)
+
+    def _ask(self, words, user):
         connection = Connection(self.port)
         try:
             if user:

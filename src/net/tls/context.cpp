@@ -85,11 +85,13 @@ base::Result<ClientContext> ClientContext::make(const std::string& authorities) 
     return context;
 }
 
-Session ClientContext::session(const std::string& name, Verify verify) const {
+Session ClientContext::session(std::string name, Verify verify) const {
     Session out(SSL_new(context_));
     if (!out) throw std::bad_alloc();
     SSL_set_connect_state(out.get());
     bool is_address = IpAddress::parse(name).ok();
+    // The dot of a whole name is neither sent nor certified (RFC 6066 3).
+    if (!is_address && name.ends_with('.')) name.pop_back();
     if (!is_address && !name.empty()) ensure(SSL_set_tlsext_host_name(out.get(), name.c_str()) == 1, name);
     if (verify == Verify::nothing) {
         SSL_set_verify(out.get(), SSL_VERIFY_NONE, nullptr);

@@ -38,7 +38,7 @@ class ClientContext {
     ~ClientContext();
 
     // For one connection. `name`: a host name, which is also sent (SNI), or an address, which is not.
-    [[nodiscard]] Session session(const std::string& name, Verify verify) const;
+    [[nodiscard]] Session session(std::string name, Verify verify) const;
 
   private:
     explicit ClientContext(ssl_ctx_st* context) : context_(context) {}

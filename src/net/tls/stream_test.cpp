@@ -225,9 +225,30 @@ TEST_P(StreamTest, CertificatesAreHeldToNameChainAndTime) {
         case 10:
             EXPECT_NE(greeting("redis.example", other), "fine");
             break;
+        case 11:
+            // The dot says that the name is whole; it is no part of it (RFC 6066 3).
+            EXPECT_EQ(greeting("redis.example.", authority().sign("x", "DNS:redis.example")), "fine");
+            break;
         default:
             EXPECT_EQ(greeting("127.0.0.1", authority().sign("x", "DNS:redis.example"), Verify::nothing), "fine");
     }
+}
+
+TEST_P(StreamTest, NothingIsNegotiatedAnew) {
+    Certificate shown = authority().sign("redis", "DNS:redis.example");
+    Session of_client = session("redis.example");
+    Session of_server = shown.server_session(TLS1_2_VERSION, TLS1_2_VERSION);
+    ssl_st* asked = of_client.get();
+    ssl_st* asks = of_server.get();
+    connect(std::move(of_client), std::move(of_server));
+    client->send("hello");
+    ASSERT_TRUE(loop.run_until([&] { return server->received == "hello"; }, minutes(1)));
+    ASSERT_EQ(SSL_renegotiate(asks), 1);
+    SSL_do_handshake(asks);
+    server->send("pong");
+    EXPECT_TRUE(loop.run_until([&] { return client->end != IoStatus::ok || server->end != IoStatus::ok; }, minutes(1)));
+    EXPECT_EQ(SSL_total_renegotiations(asked), 0);
+    EXPECT_EQ(SSL_is_init_finished(asked), 1);
 }
 
 TEST_P(StreamTest, OldVersionsAreRefused) {
