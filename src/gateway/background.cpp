@@ -30,6 +30,7 @@ base::Task<void> ask_again(std::unique_ptr<Transaction> transaction) {
         transaction->buffered_most = transaction->capture->most;
         result = co_await read_response_body(*transaction);
     }
+    if (!result) log_failure(*transaction, result.error());
     transaction->background->ended(*transaction, result ? nullptr : &result.error());
     // A body that nobody wanted, or that was too large, is left unread.
     finish_attempt(*transaction, result ? upstream::Outcome::cancelled : upstream::Outcome::failed);

@@ -94,20 +94,6 @@ void end_nominated(http::RequestHead& request) {
     request.connection.nominated_count = 0;
 }
 
-void log_failure(const Transaction& transaction, const base::Error& error) {
-    if (error.source == base::Source::client) return;
-    static thread_local observe::Throttle throttle;  // of what every request would say
-    if (error.code == base::Code::exhausted && !throttle.pass(std::chrono::milliseconds(transaction.core.loop.now())))
-        return;
-    observe::log(observe::Level::error, "upstream", error.detail,
-                 {{"service", transaction.service->name},
-                  {"address", transaction.tries > 0 ? transaction.upstream_address.text() : std::string("-")},
-                  {"tries", transaction.tries},
-                  {"method", transaction.request.method_token},
-                  {"target", transaction.request.target},
-                  {"request_id", transaction.id()}});
-}
-
 // The body was broken, too slow or too large: where the next request begins is not known.
 void fail(Transaction& transaction, const base::Error& error) {
     transaction.is_last = transaction.is_last || error.source == base::Source::client;
@@ -134,6 +120,20 @@ Task<void> finish(Transaction& transaction) {
 }
 
 }  // namespace
+
+void log_failure(const Transaction& transaction, const base::Error& error) {
+    if (error.source == base::Source::client) return;
+    static thread_local observe::Throttle throttle;  // of what every request would say
+    if (error.code == base::Code::exhausted && !throttle.pass(std::chrono::milliseconds(transaction.core.loop.now())))
+        return;
+    observe::log(observe::Level::error, "upstream", error.detail,
+                 {{"service", transaction.service->name},
+                  {"address", transaction.tries > 0 ? transaction.upstream_address.text() : std::string("-")},
+                  {"tries", transaction.tries},
+                  {"method", transaction.request.method_token},
+                  {"target", transaction.request.target},
+                  {"request_id", transaction.id()}});
+}
 
 Task<Result<void>> ask_upstream(Transaction& transaction) {
     AttemptLog log;

@@ -14,6 +14,8 @@ base::Task<void> serve(Transaction& transaction);
 // All tries of one request at its upstream. The response's head is there (a plugin may have put its own in that place),
 // or the error of the last try.
 base::Task<base::Result<void>> ask_upstream(Transaction& transaction);
+// Says in the log that no try succeeded, unless that was the client's doing.
+void log_failure(const Transaction& transaction, const base::Error& error);
 
 // What a listener's connections do with a request: serve, or the admin pages.
 using ServeFunction = base::Task<void> (*)(Transaction& transaction);
