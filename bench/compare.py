@@ -19,6 +19,8 @@ WORKLOADS = {
     "get1m": ("/1m", 16, [], 0),
     "conn1000": ("/1k", 1000, [], 0),
     "close": ("/1k", 64, ["Connection: close"], 0),
+    "cached1k": ("/cached/1k", 64, [], 0),
+    "cached16k": ("/cached/16k", 64, [], 0),
 }
 NGINX_COMMON = """daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {dir}/{name}.pid; error_log {dir}/{name}.err warn;
 events {{ worker_connections 9000; }}
@@ -31,12 +33,15 @@ def configure(folder):
     """Writes every configuration; returns name -> (port, command)."""
     for name, size in (("1k", 1 << 10), ("16k", 16 << 10), ("1m", 1 << 20)):
         (folder / name).write_bytes(b"x" * size)
+    (folder / "cached").symlink_to(folder)
     common = {name: NGINX_COMMON.format(dir=folder, name=name) for name in ("origin", "nginx")}
     (folder / "origin.conf").write_text(common["origin"] + f"""sendfile on; open_file_cache max=16 inactive=600s; open_file_cache_valid 600s;
 server {{ listen 127.0.0.1:{ORIGIN} backlog=4096; root {folder}; error_page 405 =200 $uri; }} }}""")
     (folder / "nginx.conf").write_text(common["nginx"] + f"""upstream origin {{ server 127.0.0.1:{ORIGIN}; keepalive 2048; keepalive_requests 100000000; keepalive_timeout 600s; }}
 proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffer_size 16k; proxy_buffers 8 16k; proxy_busy_buffers_size 32k; proxy_max_temp_file_size 0;
-server {{ listen 127.0.0.1:{NGINX} backlog=4096; location / {{ proxy_pass http://origin; }} }} }}""")
+proxy_cache_path {folder}/c levels=1:2 keys_zone=c:10m use_temp_path=off; open_file_cache max=1000 inactive=600s; open_file_cache_valid 600s;
+server {{ listen 127.0.0.1:{NGINX} backlog=4096; location / {{ proxy_pass http://origin; }}
+location /cached/ {{ proxy_pass http://origin; proxy_cache c; proxy_cache_valid 200 1h; }} }} }}""")
     (folder / "haproxy.cfg").write_text(f"""global
   nbthread 1
   maxconn 9000
@@ -58,6 +63,10 @@ services:
   url: http://127.0.0.1:{ORIGIN}
   routes:
   - {{name: all, paths: [/], strip_path: false}}
+  - name: cached
+    paths: [/cached]
+    strip_path: false
+    plugins: [{{name: proxy-cache, config: {{strategy: memory, content_type: ["*/*"], cache_ttl: 3600}}}}]
 {routes}""")
     settings = "keepalive_requests=0 upstream_keepalive_max_requests=0 upstream_keepalive_pool_size=2048".split()
     cardea = [str(ROOT / "build/cardea"), "run", f"{folder}/cardea.yaml", "--listen", f"127.0.0.1:{CARDEA}", "--admin-listen", "off",
@@ -144,9 +153,9 @@ def main():
             wait_for(port, running[-1])
             gateways[name] = (port, running[-1].pid)
         for workload in options.workloads.split(","):
-            figures = {name: [] for name in gateways}
+            figures = {name: [] for name in gateways if name != "haproxy" or not workload.startswith("cached")}
             for turn in range(options.rounds):
-                for name in (list(gateways) if turn % 2 == 0 else reversed(list(gateways))):
+                for name in (list(figures) if turn % 2 == 0 else reversed(list(figures))):
                     port, pid = gateways[name]
                     before = run_time(pid)
                     requests, bad, broken, p99 = load(workload, port, options.seconds, folder, 1)

@@ -1,6 +1,8 @@
 """proxy-cache on the wire: Kong's headers, one fetch for many who want it, stale answers while the upstream is asked or
 fails, and that nothing stored reaches anybody else. RFC 9111 case by case is in tests/http-cache-tests."""
 
+import pathlib
+import re
 import signal
 import threading
 import time
@@ -391,12 +393,12 @@ def purging_by_key_prefix_tag_and_all(t):
 class Shared:
     """One real Redis, one upstream, and gateways that store in that Redis."""
 
-    def __init__(self, t, config="cache_ttl: 300", origin=None, gateways=2):
-        self.redis = t.own(Redis(t.folder()))
+    def __init__(self, t, config="cache_ttl: 300", origin=None, gateways=2, settings=(), user=""):
+        self.redis = t.own(Redis(t.folder(), *settings))
         self.origin = origin or Origin()
         upstream = t.upstream(self.origin)
         plugin = ("plugins: [{name: proxy-cache, config: {strategy: redis, content_type: [text/plain], "
-                  f"redis: {{host: 127.0.0.1, port: {self.redis.port}, timeout: 300}}, {config}}}}}]")
+                  f"redis: {{host: 127.0.0.1, port: {self.redis.port}, timeout: 300{user}}}, {config}}}}}]")
         self.gateways = [t.gateway(proxy_to(upstream.port, "retries: 0, " + plugin)) for _ in range(gateways)]
         self.clients = [t.client(gateway) for gateway in self.gateways]
 
@@ -443,6 +445,37 @@ def redis_invalidates_and_purges_on_all_nodes(t):
     key = two.get("/a").header("X-Cache-Key")
     equal(bed_.gateways[1].admin(f"/proxy-cache/{key}", "DELETE").status, 204, "by key")
     equal(told(one.get("/a"))[1], "Miss", "by key")
+
+
+@test
+def redis_with_a_user_that_may_do_no_more_than_docs_redis_says(t):
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "redis.md").read_text()
+    rights = re.search(r"`(\+get [^`]*)`[^`]*`(~cardea:[^`]*)`", page)
+    bed_ = Shared(t, "rfc9111: true", Origin("Cache-Control: max-age=300", "Cache-Tag: pets", "Vary: Accept"),
+                  settings=[f"user cache on >secret {rights[2]} {rights[1]}"], user=", username: cache, password: secret")
+    one, two = bed_.clients
+    for target in ("/proxy-cache", "/proxy-cache?tag=pets", "/proxy-cache?prefix=gw.example/a"):
+        one.get("/a")
+        wait_until(lambda: told(two.get("/a"))[1] == "Hit", "stored")
+        check(bed_.gateways[0].admin(target, "DELETE").status in (200, 204), target)
+        equal(told(two.get("/a"))[1], "Miss", target)
+    wait_until(lambda: told(two.get("/a"))[1] == "Hit", "stored")
+    equal(one.request("POST", "/a", body=b"x").status, 200, "POST")
+    wait_until(lambda: told(two.get("/a"))[1] == "Miss", "invalidated")
+    refused = bed_.redis.ask("ACL", "LOG")
+    equal([entry for entry in refused if b"ping" not in entry and b"role" not in entry], [], "what was refused")
+
+
+@test
+def tags_in_redis_do_not_outgrow_what_is_stored(t):
+    bed_ = Shared(t, "cache_ttl: 1", Origin("Cache-Tag: pets"), gateways=1)
+    client = bed_.clients[0]
+    client.get("/a")
+    wait_until(lambda: bed_.redis.ask("ZCARD", "cardea:cache-tag:pets") == 1, "one")
+    time.sleep(1.5)
+    client.get("/b")
+    wait_until(lambda: told(client.get("/b"))[1] == "Hit", "stored")
+    equal(bed_.redis.ask("ZCARD", "cardea:cache-tag:pets"), 1, "the one that is left")
 
 
 @test
