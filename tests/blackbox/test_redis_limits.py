@@ -40,7 +40,8 @@ def asked_on_every_request_exactly_the_limit_passes(t):
 
 @test(seconds=60)
 def with_sync_rate_no_more_passes_than_two_exchanges_let(t):
-    """After the instant at which the limit was reached over all nodes, each node tells and learns within two exchanges."""
+    """After the instant at which the limit was reached over all nodes, each node tells and learns within two exchanges; one
+    that starts later, within its first."""
     at_the_start_of(HOUR)
     redis = t.own(Redis(t.folder()))
     limit, sync_rate = 1000, 0.1
@@ -54,6 +55,10 @@ def with_sync_rate_no_more_passes_than_two_exchanges_let(t):
     check(late <= bound, f"a request passed {late:.3f} s after the limit was reached, at most {bound} s are right")
     check(len(passed) <= 3 * limit, f"{len(passed)} passed: a node went over its own limit")
     wait_until(lambda: redis.counted() == len(passed), f"Redis knows of all that passed: {redis.counted()} of {len(passed)}")
+    late = gateways_of(t, 1, host(redis), limits=f"hour: {limit}", more=f", sync_rate: {sync_rate}")
+    passed = sorted(Asking(late, threads=1, until=429).all().passed)
+    check(passed and passed[-1] - passed[0] <= sync_rate + 2 * TIMEOUT, f"{len(passed)} passed a gateway that came late")
+    check(len(passed) < limit, f"{len(passed)} passed: it never asked Redis")
 
 
 @test(seconds=60)
