@@ -2,6 +2,7 @@
 counted locally; without it those requests get 500 as Kong's, and never is one left hanging."""
 
 import signal
+import socket
 import subprocess
 import threading
 
@@ -142,6 +143,87 @@ def requests_that_wait_for_redis_survive_a_reload_and_a_drain(t):
     for one in (*waiting, client):
         one.end()
     equal(gateway.wait(), 0, "it ends")
+
+
+class Impostor:
+    """Answers whoever connects as `answer(connection)` does, which may raise."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port = self.listener.getsockname()[1]
+        self.connections = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            with connection:
+                self.answer(connection)
+        except OSError:
+            pass
+
+    def end(self):
+        self.listener.close()
+
+
+def greets(then, chunk=65536):
+    """As Redis does to PING; what comes behind it is answered with `then` again and again, until nobody takes it."""
+    def answer(connection):
+        connection.recv(65536)
+        connection.sendall(b"+PONG\r\n")
+        connection.recv(65536)
+        while then:
+            connection.sendall((then * (chunk // len(then) + 1))[:chunk])
+        connection.recv(1)
+    return answer
+
+
+def trickles(connection):
+    connection.recv(65536)
+    for byte in b"+PONG\r\n*1\r\n:" + b"1" * 10_000:
+        connection.sendall(bytes([byte]))
+        threading.Event().wait(0.02)  # its pace; nobody waits for it
+
+
+IMPOSTORS = {
+    "closes at once": lambda connection: None,
+    "says nothing": lambda connection: connection.recv(1 << 20) and connection.recv(1),
+    "speaks HTTP": lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 100),
+    "has a line without an end": greets(b"+" + b"x" * 65535),
+    "announces two gigabytes": greets(b"$2000000000\r\n" + b"x" * 65522),
+    "nests without an end": greets(b"*1\r\n"),
+    "answers what nobody asked": greets(b":1\r\n"),
+    "counts in texts": greets(b"*1\r\n$1\r\nx\r\n"),
+    "sends everybody to itself": greets(b"-MOVED 1 127.0.0.1:1\r\n"),
+    "trickles": trickles,
+}
+
+
+@test(seconds=90, loops=("epoll",))
+def what_is_no_redis_holds_nobody_up(t):
+    up = t.upstream(fast)
+    for name, answer_of in IMPOSTORS.items():
+        impostor = t.own(Impostor(answer_of))
+        gateway = t.gateway(limited(up.port, host(impostor)), workers=1)
+        before = gateway.memory()
+        asking = Asking([gateway])
+        wait_until(lambda: impostor.connections >= 3, f"it is tried again: {name}", 20)
+        asking.more(50)
+        equal(set(asking.end().statuses), {200}, name)
+        check(asking.longest < LONGEST, f"{name}: a request took {asking.longest:.2f} s")
+        check(gateway.metric(FAILURES) > 0, f"{name}: the metric says so")
+        gateway.check_growth(before, 48 << 20, name)
+        gateway.end()
+        impostor.end()
 
 
 def certificates(folder):
