@@ -214,7 +214,7 @@ struct ProxyCache {
 
     void take_keys(Exchange& exchange, CacheNote& note, std::string_view body) const {
         note.keys = cache_keys(exchange, config, body);
-        note.lookup_key = note.keys.own.empty() ? note.keys.shared : note.keys.own;
+        note.lookup_key = note.main_key();
     }
 
     // Answers, or makes the exchange fetch, or says to wait for another one that does.

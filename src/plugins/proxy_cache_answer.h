@@ -59,6 +59,8 @@ struct CacheNote {
     std::vector<cache::EntryPointer> markers;
 
     [[nodiscard]] bool is_conditional() const { return fetch != nullptr && fetch->is_conditional; }
+    // What an answer to this request is stored under, if it does not say that it is for everybody.
+    [[nodiscard]] std::string_view main_key() const { return keys.own.empty() ? keys.shared : keys.own; }
     // The request as the client made it.
     [[nodiscard]] const http::Headers& asked_headers(const Exchange& exchange) const {
         return is_conditional() ? fetch->client.headers : exchange.request.headers;

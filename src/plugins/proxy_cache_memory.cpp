@@ -34,7 +34,7 @@ EntryPointer MemoryAnswers::find_one(Exchange& exchange, CacheNote& note, std::s
     std::string variant = variant_key(key, *entry, exchange.request.headers);
     entry = store_.find(variant, now);
     if (entry && entry->kind() == EntryKind::response) return entry;
-    note.lookup_key = exchange.arena.copy(variant);
+    if (key == note.main_key()) note.lookup_key = exchange.arena.copy(variant);
     return {};
 }
 

@@ -143,7 +143,7 @@ Task<EntryPointer> RedisAnswers::wait_find(Exchange& exchange, CacheNote& note, 
         note.markers.push_back(entry);
         std::string key = variant_key(keys[i], *entry, exchange.request.headers);
         std::string name = entry_name(note.keys.resource, key);
-        note.lookup_key = exchange.arena.copy(key);
+        if (keys[i] == note.main_key()) note.lookup_key = exchange.arena.copy(key);
         redis::Call call = client.command({"GET", name}, deadline);
         Result<redis::Reply> reply = co_await call;
         if (!reply) continue;

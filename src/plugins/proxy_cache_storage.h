@@ -21,7 +21,7 @@ class CacheStorage {
     // Whether looking up has to wait: then wait_find() is to be used, else find().
     [[nodiscard]] virtual bool is_slow() const = 0;
     // What is stored under the first of `keys` that has an answer for this request. If there is none, but it is known
-    // what the answers vary by, note.lookup_key becomes the key of the variant.
+    // what the answers under the main key vary by, note.lookup_key becomes the key of the variant.
     [[nodiscard]] virtual cache::EntryPointer find(Exchange&, CacheNote&, std::span<const std::string_view>) {
         return {};
     }

@@ -429,6 +429,18 @@ TEST_F(ProxyCacheTest, NobodyWaitsForAVariantOfOthers) {
     EXPECT_EQ(type->on_request(under_test.get(), *other_german), Verdict::wait);
 }
 
+TEST_F(ProxyCacheTest, NobodyWaitsForWhatIsForAnother) {
+    use("proxy-cache", "{strategy: memory, rfc9111: true}");
+    ask(std::string(get), {200, "Content-Type: text/plain\r\nCache-Control: max-age=60\r\nVary: Accept-Language\r\n"});
+    std::string german = std::string(get) + "\r\nAccept-Language: de\r\nAuthorization: Bearer ";
+    auto alice = exchange(german + "alice");
+    ASSERT_EQ(run(*alice), Verdict::go_on);
+    auto bob = exchange(german + "bob");
+    EXPECT_EQ(type->on_request(under_test.get(), *bob), Verdict::go_on);
+    auto again = exchange(german + "alice");
+    EXPECT_EQ(type->on_request(under_test.get(), *again), Verdict::wait);
+}
+
 TEST_F(ProxyCacheTest, NobodyWaitsForWhatEachMustValidate) {
     use("proxy-cache", "{strategy: memory, rfc9111: true}");
     Upstream checked{200, "Content-Type: text/plain\r\nCache-Control: no-cache\r\nETag: \"a\"\r\n"};
