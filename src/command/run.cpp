@@ -20,6 +20,7 @@
 #include "command/documents.h"
 #include "command/events.h"
 #include "command/supervisor.h"
+#include "delivery/file_sender.h"
 #include "gateway/live_upstream.h"
 #include "gateway/server.h"
 #include "net/dns/resolver.h"
@@ -251,7 +252,8 @@ bool Program::load(std::string& report) {
                 result.document.upstreams.size(), std::chrono::system_clock::now().time_since_epoch() / 1ms};
     auto snapshot = gateway::Snapshot::compile(
         std::move(result.document), *live_,
-        {version_, server_->process().shared, static_cast<unsigned>(server_->metrics().cores()), facts.loaded_at});
+        {version_, server_->process().shared, static_cast<unsigned>(server_->metrics().cores()), facts.loaded_at,
+         resolver_.get(), &settings_.resolve});
     if (!snapshot) {
         report += "cardea: " + snapshot.error().detail + "\n";
         return false;
@@ -311,7 +313,10 @@ void Program::control() {
             if (successor_) kill(successor_->process, SIGTERM);  // the end is meant for both
             return;
         }
-        if (happened.signal == SIGUSR1) writer_.reopen();
+        if (happened.signal == SIGUSR1) {
+            writer_.reopen();
+            delivery::reopen_files();
+        }
         if (happened.signal == SIGUSR2) begin_upgrade();
         if (happened.signal == SIGHUP || happened.woken) reload();
         if (happened.successor_spoke) {
@@ -446,11 +451,8 @@ std::string Program::metrics_text() const {
                        {},
                        static_cast<double>(writer_.dropped())});
     const observe::Series& series = server_->process().shared.series;
-    samples.push_back({"prometheus_series",
-                       "Label sets of the prometheus plugin.",
-                       "gauge",
-                       {},
-                       static_cast<double>(series.size())});
+    samples.push_back(
+        {"prometheus_series", "Label sets of the prometheus plugin.", "gauge", {}, static_cast<double>(series.size())});
     samples.push_back({"prometheus_series_overflows_total",
                        "Label sets that found no room and are counted as `__overflow__`.",
                        "counter",

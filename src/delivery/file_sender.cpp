@@ -1,8 +1,16 @@
 #include "delivery/file_sender.h"
 
+#include <atomic>
+
 #include "delivery/signal.h"
 
 namespace delivery {
+
+namespace {
+std::atomic<unsigned> present_generation{0};
+}
+
+void reopen_files() { present_generation.fetch_add(1, std::memory_order_relaxed); }
 
 FileSender::FileSender(net::Loop& loop, std::shared_ptr<base::WorkThread> thread, FileSettings settings)
     : loop_(loop), thread_(std::move(thread)), file_(std::make_shared<File>()) {
@@ -10,7 +18,9 @@ FileSender::FileSender(net::Loop& loop, std::shared_ptr<base::WorkThread> thread
 }
 
 std::string FileSender::File::write(std::string_view lines) {
-    if (!sink || settings.reopen) {
+    unsigned present = present_generation.load(std::memory_order_relaxed);
+    if (!sink || settings.reopen || generation != present) {
+        generation = present;
         auto opened = observe::Sink::open(settings.path);
         if (!opened) return opened.error().detail;
         sink.reset();

@@ -20,6 +20,9 @@ struct FileSettings {
     bool reopen = false;  // for each batch, so that a file moved away is let go of
 };
 
+// Any thread: every file is opened anew with its next batch (SIGUSR1, after logs were rotated).
+void reopen_files();
+
 class FileSender final : public Sender {
   public:
     FileSender(net::Loop& loop, std::shared_ptr<base::WorkThread> thread, FileSettings settings);
@@ -29,6 +32,7 @@ class FileSender final : public Sender {
     struct File {  // the thread's
         FileSettings settings;
         std::optional<observe::Sink> sink;
+        unsigned generation = 0;
         std::string write(std::string_view lines);  // what went wrong
     };
     net::Loop& loop_;

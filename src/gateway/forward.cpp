@@ -100,6 +100,7 @@ std::string_view target_for(Transaction& transaction) {
     path = http::escape_path(path, arena);
     if (transaction.request.has_query)
         path = arena.join(path, "?", http::escape_query(transaction.request.query, arena));
+    transaction.upstream_target = path;
     return path;
 }
 
@@ -357,6 +358,7 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
         co_return base::success();
     }
     transaction.chain->on_upstream_failure(transaction, result.error());
+    transaction.failed_tries.push_back({transaction.upstream_address, transaction.timings.upstream_began});
     log.progress.body_replayable = transaction.is_replayable;
     finish_attempt(transaction, result.error().source == base::Source::client ? upstream::Outcome::cancelled
                                                                               : upstream::Outcome::failed);

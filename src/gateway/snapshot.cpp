@@ -108,7 +108,9 @@ base::Result<void> add_plugins(Document& document, const CompileOptions& options
                             {id_at(document.routes, use.route), id_at(document.services, use.service),
                              use.consumer == none ? base::Uuid{} : consumer_ids[use.consumer],
                              id_at(document.consumer_groups, use.consumer_group)},
-                            options.loaded_at};
+                            options.loaded_at,
+                            options.resolver,
+                            options.overrides};
         if (type->prepare != nullptr)
             if (auto prepared = type->prepare(instance.plugin.get(), setup); !prepared)
                 faults += (faults.empty() ? "" : "\n") + where + prepared.error().detail;

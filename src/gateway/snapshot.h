@@ -54,6 +54,8 @@ struct CompileOptions {
     plugin::Shared& shared;
     unsigned cores = 1;
     std::int64_t loaded_at = 0;  // milliseconds since 1970
+    net::dns::Resolver* resolver = nullptr;
+    const net::dns::Overrides* overrides = nullptr;
 };
 
 class Snapshot {

@@ -63,6 +63,12 @@ struct Identity {
     std::span<const std::string_view> groups;  // authenticated groups that come from elsewhere than a consumer
 };
 
+// A try at an upstream that has failed.
+struct FailedTry {
+    net::SocketAddress address;
+    net::Instant began = net::never;
+};
+
 // Bytes of the upstream's response body, kept on their way to the client.
 struct BodyCapture {
     std::string bytes;
@@ -119,6 +125,8 @@ class Exchange {
     // ---- what happened
     Timings timings;
     std::uint32_t tries = 0;
+    std::vector<FailedTry> failed_tries;
+    std::string_view upstream_target;     // path and query as they were sent
     net::SocketAddress upstream_address;  // of the last try
     std::uint64_t request_body_bytes = 0;
     std::uint64_t response_body_bytes = 0;

@@ -51,6 +51,9 @@ struct Setup {
     base::Uuid id;       // of this use of the plugin; the same over reloads
     Scope scope;
     std::int64_t loaded_at = 0;  // milliseconds since 1970
+    // For what a plugin sends itself; they outlive it.
+    net::dns::Resolver* resolver = nullptr;
+    const net::dns::Overrides* overrides = nullptr;
     // Stable text for states that must survive a reload: what the use is bound to and its id.
     [[nodiscard]] std::string state_key() const { return id.text(); }
     // For states made of this configuration's consumers, shared by the uses of a plugin. The address is theirs alone
