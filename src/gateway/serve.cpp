@@ -46,10 +46,10 @@ bool is_acceptable(Transaction& transaction) {
     return false;
 }
 
-const ServedRoute* find_route(Transaction& transaction) {
+const ServedRoute* find_route(Transaction& transaction, std::string_view method) {
     const http::RequestHead& request = transaction.request;
     route::Query query;
-    query.method = request.method_token;
+    query.method = method;
     query.host = request.host;
     query.port = request.port != 0 ? request.port : transaction.client.local.port;
     query.path = transaction.path;
@@ -63,6 +63,19 @@ const ServedRoute* find_route(Transaction& transaction) {
     query.source = transaction.client.remote;
     query.destination = transaction.client.local;
     return transaction.snapshot->shared().match(query, transaction.match);
+}
+
+void reply_no_route(Transaction& transaction) {
+    transaction.core.metrics.add(Counter::no_route);
+    plugin::reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
+}
+
+// A preflight that no route takes asks on behalf of the request to come: the route of that one answers, if it can. It
+// goes no further than its plugins.
+const ServedRoute* find_route_of_preflight(Transaction& transaction) {
+    std::string_view method = transaction.request.headers.first(http::Known::access_control_request_method);
+    const ServedRoute* route = find_route(transaction, method);
+    return route != nullptr && route->chain->answers_preflights(transaction) ? route : nullptr;
 }
 
 // kong.md 2.3: a route for https only, reached over http. False: answered.
@@ -131,7 +144,7 @@ void log_failure(const Transaction& transaction, const base::Error& error) {
                   {"address", transaction.tries > 0 ? transaction.upstream_address.text() : std::string("-")},
                   {"tries", transaction.tries},
                   {"method", transaction.request.method_token},
-                  {"target", transaction.request.target},
+                  {"path", transaction.request.raw_path},
                   {"request_id", transaction.id()}});
 }
 
@@ -164,12 +177,13 @@ Task<void> serve(Transaction& transaction) {
         transaction.request.upgrade && http::equals_ignore_case(transaction.request.upgrade_protocol, "websocket");
     if (!is_acceptable(transaction)) co_return;
     const Snapshot& snapshot = transaction.snapshot->shared();
-    const ServedRoute* route = find_route(transaction);
+    const ServedRoute* route = find_route(transaction, transaction.request.method_token);
+    bool is_for_plugins = route == nullptr && transaction.request.is_preflight();
+    if (is_for_plugins) route = find_route_of_preflight(transaction);
     transaction.route = route;
     if (route == nullptr) {
-        transaction.core.metrics.add(Counter::no_route);
         transaction.chain = snapshot.unmatched;
-        plugin::reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
+        reply_no_route(transaction);
         co_return co_await finish(transaction);
     }
     if (!has_right_protocol(transaction)) co_return;
@@ -189,7 +203,9 @@ Task<void> serve(Transaction& transaction) {
         if (verdict == plugin::Verdict::go_on) verdict = transaction.chain->on_request(transaction);
     }
     if (verdict == plugin::Verdict::go_on) {
-        if (transaction.service == nullptr) {
+        if (is_for_plugins) {
+            reply_no_route(transaction);
+        } else if (transaction.service == nullptr) {
             plugin::reply_error(transaction, 503, "no Service found with those values", ErrorKind::gateway);
         } else if (Result<void> result = co_await ask_upstream(transaction); !result) {
             log_failure(transaction, result.error());

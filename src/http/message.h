@@ -51,6 +51,11 @@ struct RequestHead {
     bool upgrade = false;                     // Connection: upgrade with an Upgrade field, HTTP/1.1 only
     std::string_view upgrade_protocol;        // value of that field
 
+    // A browser asks whether it may send another request (Fetch standard, CORS-preflight request).
+    [[nodiscard]] bool is_preflight() const {
+        return method == Method::options && headers.has(Known::origin) &&
+               headers.has(Known::access_control_request_method);
+    }
     // Ready for the next message; keeps nothing but the inline storage of the headers.
     void reset();
 };

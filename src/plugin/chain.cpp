@@ -64,6 +64,10 @@ Chain::Chain(std::vector<Step> steps, Index route, Index service)
     for (std::uint16_t i = 0; i < steps_.size(); ++i) {
         const Type& type = *steps_[i].type;
         depends_on_consumer_ = depends_on_consumer_ || steps_[i].bindings != nullptr;
+        const Instance* instance = steps_[i].instance;
+        if (instance != nullptr && type.answers_preflights != nullptr &&
+            type.answers_preflights(instance->plugin.get()))
+            preflights_ = instance;
         if (type.on_request != nullptr || type.wait_request != nullptr) request_.push_back(i);
         if (type.on_upstream_request != nullptr) upstream_request_.push_back(i);
         if (type.on_upstream_failure != nullptr) upstream_failure_.push_back(i);
@@ -104,6 +108,10 @@ bool runs_on(const Instance& instance, const Exchange& exchange) {
     return exchange.client.scheme == "https" ? instance.on_https : instance.on_http;
 }
 }  // namespace
+
+bool Chain::answers_preflights(const Exchange& exchange) const {
+    return preflights_ != nullptr && runs_on(*preflights_, exchange);
+}
 
 const Instance* Chain::choose(Exchange& exchange, std::uint16_t step) const {
     const Step& at = steps_[step];

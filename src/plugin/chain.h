@@ -78,6 +78,8 @@ class Chain {
     void on_log(Exchange& exchange) const;
 
     [[nodiscard]] bool empty() const { return steps_.empty(); }
+    // A plugin in it answers every CORS preflight that comes by this exchange's scheme.
+    [[nodiscard]] bool answers_preflights(const Exchange& exchange) const;
     [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
 
   private:
@@ -89,7 +91,8 @@ class Chain {
     Index route_;
     Index service_;
     bool depends_on_consumer_ = false;
-    Places request_;  // steps that have the phase
+    const Instance* preflights_ = nullptr;  // the one that answers them
+    Places request_;                        // steps that have the phase
     Places upstream_request_;
     Places upstream_failure_;
     Places upstream_response_;

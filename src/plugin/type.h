@@ -78,6 +78,8 @@ struct Type {
     // A fresh plugin with these settings; nullptr if there are problems (reported to `reader`).
     std::shared_ptr<void> (*make)(const schema::Node& config, schema::Reader& reader) = nullptr;
     base::Result<void> (*prepare)(void* plugin, const Setup& setup) = nullptr;
+    // After prepare(): on_request answers every CORS preflight, so that one may come to a route without OPTIONS.
+    bool (*answers_preflights)(const void* plugin) = nullptr;
 
     // ---- phases, in the order of a request
     Verdict (*on_request)(const void* plugin, Exchange& exchange) = nullptr;
@@ -112,6 +114,8 @@ Type type_of() {
         type.prepare = [](void* plugin, const Setup& setup) -> base::Result<void> {
             return static_cast<P*>(plugin)->prepare(setup);
         };
+    if constexpr (requires(const P& plugin) { plugin.answers_preflights(); })
+        type.answers_preflights = [](const void* plugin) { return static_cast<const P*>(plugin)->answers_preflights(); };
     if constexpr (requires(const P& plugin, Exchange& exchange) { plugin.on_request(exchange); })
         type.on_request = [](const void* plugin, Exchange& exchange) {
             return static_cast<const P*>(plugin)->on_request(exchange);

@@ -134,11 +134,11 @@ struct Cors {
         return base::success();
     }
 
+    [[nodiscard]] bool answers_preflights() const { return !config.preflight_continue; }
+
     Verdict on_request(Exchange& exchange) const {
         const http::RequestHead& request = exchange.request;
-        bool is_preflight = request.method == http::Method::options && request.headers.has(http::Known::origin) &&
-                            request.headers.has(http::Known::access_control_request_method);
-        if (!is_preflight) return Verdict::go_on;
+        if (!request.is_preflight()) return Verdict::go_on;
         exchange.make_note<Preflight>();
         if (config.preflight_continue) return Verdict::go_on;
         Verdict verdict = reply_text(exchange, 200, {}, {});

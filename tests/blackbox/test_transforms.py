@@ -92,6 +92,29 @@ def cors_marks_answers_of_the_upstream_and_of_ours(t):
 
 
 @testing.test
+def cors_answers_preflights_for_the_route_of_the_request_to_come(t):
+    upstream = t.upstream()
+    plugins = {"plain": "", "cors": '{name: cors, config: {origins: ["*"]}}',
+               "through": '{name: cors, config: {origins: ["*"], preflight_continue: true}}',
+               "https": '{name: cors, protocols: [https], config: {origins: ["*"]}}'}
+    routes = "".join(f"  - {{name: {name}, paths: [/{name}], methods: [GET], plugins: [{plugin}]}}\n" for name, plugin in plugins.items())
+    gateway = t.gateway(f'_format_version: "3.0"\nservices:\n- name: s\n  url: {upstream.url}\n  routes:\n{routes}')
+    client = t.client(gateway)
+
+    def ask(path, *headers):
+        response = client.request("OPTIONS", path, *headers)
+        return response.status, response.header("Access-Control-Allow-Origin")
+    preflight = ("Origin: https://app.example", "Access-Control-Request-Method: GET")
+    equal(ask("/cors", *preflight), (200, "*"), "for a method that the route has")
+    equal(ask("/cors", preflight[0], "Access-Control-Request-Method: PUT")[0], 404, "for one that it has not")
+    equal(ask("/cors", preflight[0])[0], 404, "OPTIONS that is no preflight")
+    equal(ask("/plain", *preflight)[0], 404, "nothing there answers preflights")
+    equal(ask("/through", *preflight)[0], 404, "the upstream would have to, on a route that it does not have")
+    equal(ask("/https", *preflight)[0], 404, "the plugin is for another scheme")
+    equal(upstream.requests, [], "requests at the upstream")
+
+
+@testing.test
 def cors_answers_preflights(t):
     gateway, upstream = bed(t)
     client = t.client(gateway)
