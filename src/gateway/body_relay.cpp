@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "gateway/heads.h"
+#include "plugin/identity.h"
+
 namespace gateway {
 
 void BodyRelay::start(http::BodyFraming in, std::uint64_t length, const http1::Limits& limits, http::BodyFraming out,
@@ -57,8 +60,12 @@ void BodyRelay::add_content(net::Slice content, Assembler& out) {
 void BodyRelay::add_end(Assembler& out) {
     ended_ = true;
     if (out_ != http::BodyFraming::chunked) return;
-    const http::Headers& trailers = decoder_.trailers();
-    if (trailers_ == TrailerChoice::pass && !trailers.empty()) {
+    // What only this gateway may say of a request is not said behind its body either.
+    http::Headers trailers;
+    if (trailers_ == TrailerChoice::pass)
+        for (const http::Header& field : decoder_.trailers())
+            if (!plugin::is_claimed_identity(field.name) && !is_disguised(field.name)) trailers.add(field);
+    if (!trailers.empty()) {
         std::size_t size = http1::last_chunk_size(trailers);
         if (std::size_t written = http1::write_last_chunk(trailers, out.room(size)); written > 0)
             return out.grew(written);

@@ -23,15 +23,6 @@ constexpr std::uint64_t always_hop_by_hop =
     http::bit(Known::te) | http::bit(Known::trailer) | http::bit(Known::transfer_encoding) | http::bit(Known::upgrade) |
     http::bit(Known::http2_settings) | http::bit(Known::proxy) | http::bit(Known::content_length);
 
-// X_Real_IP and the like: upstreams that turn names into variables (CGI, WSGI, PHP) cannot tell it from ours.
-bool is_disguised(std::string_view name) {
-    constexpr std::size_t longest = 32;
-    if (name.size() > longest || name.find('_') == name.npos) return false;
-    char plain[longest];
-    for (std::size_t i = 0; i < name.size(); ++i) plain[i] = name[i] == '_' ? '-' : name[i];
-    return http::bit(http::recognise({plain, name.size()})) & replaced_in_requests;
-}
-
 // Numbers as text, on the stack.
 class Digits {
   public:
@@ -73,6 +64,14 @@ void add_debug_fields(Transaction& transaction, http1::HeadWriter& writer) {
 std::int64_t span(net::Instant from, net::Instant to) { return from == net::never || to == net::never ? 0 : to - from; }
 
 }  // namespace
+
+bool is_disguised(std::string_view name) {
+    constexpr std::size_t longest = 32;
+    if (name.size() > longest || name.find('_') == name.npos) return false;
+    char plain[longest];
+    for (std::size_t i = 0; i < name.size(); ++i) plain[i] = name[i] == '_' ? '-' : name[i];
+    return http::bit(http::recognise({plain, name.size()})) & replaced_in_requests;
+}
 
 base::Result<void> add_upstream_head(Transaction& transaction, std::string_view target, std::string_view host,
                                      http::BodyFraming framing, Assembler& out) {

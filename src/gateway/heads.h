@@ -22,6 +22,9 @@ struct ClientFraming {
 // Appends the response head to `out`: transaction.response with our own fields.
 base::Result<void> add_client_head(Transaction& transaction, const ClientFraming& framing, Assembler& out);
 
+// A field that is one of the gateway's own to whoever reads `_` as `-` (CGI does).
+[[nodiscard]] bool is_disguised(std::string_view name);
+
 // An interim response (1xx but 101) as the upstream sent it.
 base::Result<void> add_interim_head(const http::ResponseHead& interim, Assembler& out);
 

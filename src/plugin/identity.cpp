@@ -10,23 +10,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> claimed{"x-consumer-", "x-credential-", "x-anonymous-", "x-authenticated-"};
 
-bool is_identity(std::string_view name) {
-    if (name.size() < 11 || (name[0] | 0x20) != 'x' || (name[1] != '-' && name[1] != '_')) return false;
-    char first = static_cast<char>(name[2] | 0x20);
-    if (first != 'c' && first != 'a') return false;
-    for (std::string_view prefix : claimed) {
-        if (name.size() < prefix.size()) continue;
-        bool is_same = true;
-        for (std::size_t i = 0; i < prefix.size() && is_same; ++i) {
-            char c = name[i] == '_' ? '-' : name[i];
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-            is_same = c == prefix[i];
-        }
-        if (is_same) return true;
-    }
-    return false;
-}
-
 void set_or_remove(http::Headers& headers, std::string_view name, std::string_view value) {
     if (value.empty())
         headers.remove(name);
@@ -43,13 +26,31 @@ void tell_consumer(Exchange& exchange, const Consumer* consumer) {
 
 }  // namespace
 
+bool is_claimed_identity(std::string_view name) {
+    if (name.size() < 11 || (name[0] | 0x20) != 'x' || (name[1] != '-' && name[1] != '_')) return false;
+    char first = static_cast<char>(name[2] | 0x20);
+    if (first != 'c' && first != 'a') return false;
+    for (std::string_view prefix : claimed) {
+        if (name.size() < prefix.size()) continue;
+        bool is_same = true;
+        for (std::size_t i = 0; i < prefix.size() && is_same; ++i) {
+            char c = name[i] == '_' ? '-' : name[i];
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+            is_same = c == prefix[i];
+        }
+        if (is_same) return true;
+    }
+    return false;
+}
+
 void remove_claimed_identity(http::Headers& headers) {
     bool has_any = false;
     for (const http::Header& header : headers)
-        has_any = has_any || (header.known == http::Known::none && is_identity(header.name));
+        has_any = has_any || (header.known == http::Known::none && is_claimed_identity(header.name));
     if (has_any)
-        headers.remove_if(
-            [](const http::Header& header) { return header.known == http::Known::none && is_identity(header.name); });
+        headers.remove_if([](const http::Header& header) {
+            return header.known == http::Known::none && is_claimed_identity(header.name);
+        });
 }
 
 void identify(Exchange& exchange, const Consumer* consumer, std::string_view identifier) {

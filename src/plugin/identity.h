@@ -9,6 +9,8 @@ namespace plugin {
 // X-Authenticated-*, also spelled with underscores): only this gateway says who somebody is. Before the first plugin.
 void remove_claimed_identity(http::Headers& headers);
 
+[[nodiscard]] bool is_claimed_identity(std::string_view name);
+
 // A credential was right. `identifier` is what X-Credential-Identifier says; it lives as long as the exchange.
 // `consumer` may be null (a token that belongs to nobody in particular).
 void identify(Exchange& exchange, const Consumer* consumer, std::string_view identifier);

@@ -57,6 +57,17 @@ def trailers_are_dropped_for_a_client_that_did_not_ask(t):
 
 
 @test
+def identity_in_trailers_does_not_pass(t):
+    """Upstreams that merge trailers into the head would believe them."""
+    gateway, upstream = bed(t, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    client = t.client(gateway)
+    client.send(request_bytes("POST", "/x", ["Transfer-Encoding: chunked"])
+                + chunked(b"a", trailers=["X-Consumer-Username: root", "x_credential_identifier: root", "X_Real_IP: 10.0.0.1", "X-Check: 1"]))
+    equal(client.response().status, 200, "status")
+    equal(upstream.one_request().trailers, [("X-Check", "1")], "trailers at the upstream")
+
+
+@test
 def forbidden_trailers_do_not_pass(t):
     """RFC 9110 6.5.1: framing and routing fields in a trailer mean nothing; the strict readers of both sides refuse them."""
     reply = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
