@@ -1,5 +1,6 @@
 #include "plugin/password_checks.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -44,9 +45,11 @@ bool PasswordChecks::remembers(std::string_view hash, std::string_view password)
     return remembered_.contains(memory_key(hash, password));
 }
 
-bool PasswordChecks::is_full() const {
+bool PasswordChecks::is_full(std::string_view hash_text) const {
     std::lock_guard guard(lock_);
-    return jobs_.size() >= most_waiting;
+    auto is_same = [&](const std::shared_ptr<Job>& job) { return job->hash_text == hash_text; };
+    return jobs_.size() >= most_waiting ||
+           std::count_if(jobs_.begin(), jobs_.end(), is_same) >= static_cast<std::ptrdiff_t>(most_of_one);
 }
 
 void PasswordChecks::Check::await_suspend(std::coroutine_handle<> coroutine) {

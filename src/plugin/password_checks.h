@@ -23,6 +23,7 @@ namespace plugin {
 class PasswordChecks {
   public:
     static constexpr std::size_t most_waiting = 16;
+    static constexpr std::size_t most_of_one = 4;
     static constexpr std::size_t most_remembered = 4096;
 
     explicit PasswordChecks(net::Loop& loop);
@@ -31,7 +32,8 @@ class PasswordChecks {
 
     // Whether this password was found right for this hash before. A hash that a reload has changed is another one.
     [[nodiscard]] bool remembers(std::string_view hash, std::string_view password) const;
-    [[nodiscard]] bool is_full() const;
+    // No more may wait, at all or of this hash: one name that is tried over and over leaves room for the others.
+    [[nodiscard]] bool is_full(std::string_view hash_text) const;
 
     struct Job {
         crypto::PasswordHash hash;
@@ -56,7 +58,7 @@ class PasswordChecks {
         PasswordChecks& checks_;
         std::shared_ptr<Job> job_;
     };
-    // co_await gives whether it is right. Not if is_full(). `hash_text` is what `hash` was parsed from.
+    // co_await gives whether it is right. Not if is_full(). `hash_text` names `hash`: what it was parsed from.
     [[nodiscard]] Check check(const crypto::PasswordHash& hash, std::string_view hash_text, std::string_view password) {
         return {*this, std::make_shared<Job>(hash, hash_text, password)};
     }

@@ -111,7 +111,7 @@ TEST_F(BasicAuthTest, ChecksCostlyHashesBesideTheLoopAndRemembersTheRightOnes) {
     EXPECT_FALSE(has_to_wait(basic("dave:correct horse")));
     EXPECT_EQ(line(basic("dave:correct horse")), "go on");
     EXPECT_TRUE(has_to_wait(basic("dave:correct horsE")));
-    EXPECT_FALSE(has_to_wait(basic("erin:correct horse")));
+    EXPECT_EQ(slow(basic("erin:correct horse")), "401") << "a name that nobody has takes as long";
     auto made = exchange(request(basic("dave:correct horse")));
     EXPECT_EQ(slow(*made), "go on");
     EXPECT_EQ(made->request.headers.first("X-Credential-Identifier"), "dave");
