@@ -18,6 +18,11 @@ std::string_view address_of(const Exchange& exchange, unsigned ipv6_prefix, base
     return arena.join(net::IpAddress::v6(bytes).text(), "/", std::to_string(ipv6_prefix));
 }
 
+std::string_view bounded(std::string_view text, base::Arena& arena) {
+    if (text.size() <= longest_identifier) return text;
+    return arena.copy(crypto::hex(crypto::digest(crypto::Hash::sha256, text).view()));
+}
+
 }  // namespace
 
 std::string_view identifier_of(const LimitKey& key, Exchange& exchange) {
@@ -26,19 +31,19 @@ std::string_view identifier_of(const LimitKey& key, Exchange& exchange) {
     switch (key.by) {
         case LimitBy::consumer:
             if (identity.consumer != nullptr) return exchange.text(identity.consumer->id);
-            if (identity.is_authenticated && !identity.credential.empty()) return identity.credential;
+            // Not to be taken for a consumer, whatever the issuer of a token calls somebody.
+            if (identity.is_authenticated && !identity.credential.empty())
+                return bounded(arena.join("credential:", identity.credential), arena);
             break;
         case LimitBy::credential:
-            if (identity.is_authenticated && !identity.credential.empty()) return identity.credential;
+            if (identity.is_authenticated && !identity.credential.empty()) return bounded(identity.credential, arena);
             break;
         case LimitBy::service:
             if (exchange.service != nullptr) return exchange.text(exchange.service->id);
             break;
         case LimitBy::header:
             if (std::string_view value = exchange.request.headers.first(key.name); !value.empty())
-                return value.size() <= longest_identifier
-                           ? value
-                           : arena.copy(crypto::hex(crypto::digest(crypto::Hash::sha256, value).view()));
+                return bounded(value, arena);
             break;
         case LimitBy::path:
             if (exchange.path == key.name) return exchange.path;
@@ -51,9 +56,9 @@ std::string_view identifier_of(const LimitKey& key, Exchange& exchange) {
 
 std::string_view limit_text(double value, base::Arena& arena) {
     char text[32];
-    char* end = std::to_chars(text, text + sizeof text, value).ptr;
-    if (value == std::floor(value) && std::abs(value) < 1e15)
-        end = std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value)).ptr;
+    bool is_whole = std::abs(value) < 1e15 && value == std::floor(value);
+    char* end = is_whole ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value)).ptr
+                         : std::to_chars(text, text + sizeof text, value).ptr;
     return arena.copy({text, static_cast<std::size_t>(end - text)});
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -114,7 +115,19 @@ class Worker {
         if (!slot.state) slot = {make().release(), [](void* state) { delete static_cast<T*>(state); }};
         return *static_cast<T*>(slot.state);
     }
-    void clear() { states_.clear(); }
+    // The same of a type of which a core has one; costs two loads, for what every request asks.
+    template <typename T, typename Make>
+    T& only(Make make) {
+        static const std::size_t place = types_with_one_++;
+        if (place >= ones_.size()) ones_.resize(place + 1);
+        Slot& slot = ones_[place];
+        if (!slot.state) slot = {make().release(), [](void* state) { delete static_cast<T*>(state); }};
+        return *static_cast<T*>(slot.state);
+    }
+    void clear() {
+        ones_.clear();
+        states_.clear();
+    }
 
   private:
     struct Slot {
@@ -132,7 +145,9 @@ class Worker {
         void* state = nullptr;
         void (*drop)(void*) = nullptr;
     };
+    inline static std::atomic<std::size_t> types_with_one_{0};
     std::map<std::pair<std::type_index, std::string>, Slot> states_;
+    std::vector<Slot> ones_;
 };
 
 }  // namespace plugin

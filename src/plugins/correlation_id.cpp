@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -63,8 +64,7 @@ struct CorrelationCounter {
 };
 
 CorrelationCounter& counter_of(Exchange& exchange) {
-    auto& counter = exchange.worker.state<CorrelationCounter>("correlation-id",
-                                                              [] { return std::make_unique<CorrelationCounter>(); });
+    auto& counter = exchange.worker.only<CorrelationCounter>([] { return std::make_unique<CorrelationCounter>(); });
     if (counter.uuid.empty()) counter.uuid = uuid_of(exchange);
     ++counter.count;
     return counter;
@@ -113,7 +113,7 @@ struct CorrelationId {
     Verdict on_request(Exchange& exchange) const {
         std::string_view id = exchange.request.headers.first(config.header_name);
         if (id.empty()) {
-            id = exchange.arena.copy(generated(exchange));
+            id = generated(exchange);
             exchange.request.headers.set(config.header_name, id);
         }
         exchange.make_note<CorrelationNote>(id);
@@ -125,22 +125,25 @@ struct CorrelationId {
         const CorrelationNote* note = exchange.note<CorrelationNote>();
         // Without a note: no route matched, or a plugin before this one has answered.
         std::string_view id = note != nullptr ? note->id : exchange.request.headers.first(config.header_name);
-        exchange.response.headers.set(config.header_name, id.empty() ? exchange.arena.copy(generated(exchange)) : id);
+        exchange.response.headers.set(config.header_name, id.empty() ? generated(exchange) : id);
     }
 
   private:
-    [[nodiscard]] std::string generated(Exchange& exchange) const {
-        if (config.generator == Generator::uuid) return uuid_of(exchange);
+    [[nodiscard]] std::string_view generated(Exchange& exchange) const {
+        if (config.generator == Generator::uuid) return exchange.arena.copy(uuid_of(exchange));
         if (config.generator == Generator::uuid_counter) {
             const CorrelationCounter& counter = counter_of(exchange);
-            return fmt::format("{}#{}", counter.uuid, counter.count);
+            std::array<char, 20> number{};
+            char* end = std::to_chars(number.data(), number.data() + number.size(), counter.count).ptr;
+            return exchange.arena.join(counter.uuid, "#", std::string_view(number.data(), end));
         }
         const ClientSide& client = exchange.client;
         std::int64_t now = exchange.worker.loop.wall_now();
         // Cores number their connections each for itself: together with the core's, the number is the process's.
         std::uint64_t connection = client.connection * cores_ + exchange.worker.index;
-        return fmt::format("{}-{}-{}-{}-{}-{}.{:03}", client.local.ip.text(), client.local.port, ::getpid(), connection,
-                           client.connection_requests, now / 1000, now % 1000);
+        return exchange.arena.copy(fmt::format("{}-{}-{}-{}-{}-{}.{:03}", client.local.ip.text(), client.local.port,
+                                               ::getpid(), connection, client.connection_requests, now / 1000,
+                                               now % 1000));
     }
 
     std::uint64_t cores_ = 1;

@@ -168,6 +168,8 @@ struct RateLimiting {
                                                                      &config.day,    &config.month,  &config.year};
         for (std::size_t i = 0; i < given.size(); ++i)
             if (*given[i]) limits_.push_back({static_cast<Period>(i), **given[i], config.burst.value_or(**given[i])});
+        base::Arena arena;
+        for (const Limit& limit : limits_) most_texts_.emplace_back(limit_text(limit.most, arena));
         counting_ = config.algorithm == Algorithm::token_bucket ? Counting::token_bucket
                     : config.window_type == WindowType::sliding ? Counting::sliding
                                                                 : Counting::fixed;
@@ -323,10 +325,10 @@ struct RateLimiting {
             http::Headers& headers = exchange.client_headers;
             for (std::size_t i = 0; i < limits_.size(); ++i) {
                 auto period = static_cast<std::size_t>(limits_[i].period);
-                headers.add({limit_names[period], limit_text(limits_[i].most, arena), http::Known::none});
+                headers.add({limit_names[period], most_texts_[i], http::Known::none});
                 headers.add({remaining_names[period], limit_text(usages[i].remaining, arena), http::Known::none});
             }
-            headers.add({"RateLimit-Limit", limit_text(limits_[tightest].most, arena), http::Known::none});
+            headers.add({"RateLimit-Limit", most_texts_[tightest], http::Known::none});
             headers.add({"RateLimit-Remaining", limit_text(usages[tightest].remaining, arena), http::Known::none});
             headers.add({"RateLimit-Reset", limit_text(static_cast<double>(usages[tightest].reset_seconds), arena),
                          http::Known::none});
@@ -344,6 +346,7 @@ struct RateLimiting {
     }
 
     std::vector<Limit> limits_;
+    std::vector<std::string> most_texts_;  // of each
     Counting counting_ = Counting::fixed;
     LimitKey key_;
     std::shared_ptr<WindowCounters> counters_;

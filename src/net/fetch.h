@@ -1,0 +1,33 @@
+// fetch: gets one document over HTTP or HTTPS, for what the gateway itself needs now and then (an issuer's keys).
+// Blocks: for a thread that may wait, never a core's. Certificates are verified against the system's authorities.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace net {
+
+struct FetchLimits {
+    std::size_t bytes = 512 * 1024;  // of the document
+    std::chrono::milliseconds connect{3000};
+    std::chrono::milliseconds whole{5000};
+    long redirects = 3;  // https never leads to http
+};
+
+struct Fetched {
+    std::string body;
+    std::string cache_control;  // the field's value; empty: none
+};
+
+// Ends early, as cancelled, once `stop` is true. An answer other than 200 is an error.
+[[nodiscard]] base::Result<Fetched> fetch(const std::string& url, const std::atomic<bool>& stop,
+                                          const FetchLimits& limits = {});
+
+// What keeps fetch() from taking it, http or https with a host; empty: nothing.
+[[nodiscard]] std::string fault_of_url(std::string_view url);
+
+}  // namespace net
