@@ -1,6 +1,7 @@
 // prometheus: counts requests, bytes and times for each service and route, as Kong's metrics (kong.md 4.14). The page
 // is admin/metrics_page.
 #include <memory>
+#include <optional>
 
 #include "plugin/tally.h"
 #include "plugin/type.h"
@@ -24,7 +25,7 @@ struct Prometheus {
 
     struct Config {
         bool per_consumer = false;
-        bool status_code_metrics = false;
+        std::optional<bool> status_code_metrics;
         bool latency_metrics = false;
         bool bandwidth_metrics = false;
         bool upstream_health_metrics = false;
@@ -35,7 +36,9 @@ struct Prometheus {
             using schema::field;
             return schema::fields(
                 field("per_consumer", &Config::per_consumer, "Label requests and bytes with the consumer's username."),
-                field("status_code_metrics", &Config::status_code_metrics, "`kong_http_requests_total`."),
+                field("status_code_metrics", &Config::status_code_metrics,
+                      "`kong_http_requests_total`. If it is not given: with per_consumer, which would have no effect "
+                      "without."),
                 field("latency_metrics", &Config::latency_metrics,
                       "`kong_kong_latency_ms`, `kong_upstream_latency_ms`, `kong_request_latency_ms`."),
                 field("bandwidth_metrics", &Config::bandwidth_metrics, "`kong_bandwidth_bytes`."),
@@ -48,6 +51,7 @@ struct Prometheus {
 
     base::Result<void> prepare(const Setup& setup) {
         tally_ = Tally::of(setup);
+        counts_statuses_ = config.status_code_metrics.value_or(config.per_consumer);
         tally_->shows_upstreams = tally_->shows_upstreams || config.upstream_health_metrics;
         return {};
     }
@@ -55,13 +59,14 @@ struct Prometheus {
     void on_log(Exchange& exchange) const {
         if (exchange.route == nullptr) return;
         const Consumer* consumer = config.per_consumer ? exchange.identity.consumer : nullptr;
-        if (config.status_code_metrics) tally_->count_status(exchange, consumer);
+        if (counts_statuses_) tally_->count_status(exchange, consumer);
         if (config.bandwidth_metrics) tally_->count_bytes(exchange, consumer);
         if (config.latency_metrics) tally_->record_latencies(exchange);
     }
 
   private:
     std::shared_ptr<Tally> tally_;
+    bool counts_statuses_ = false;
 };
 REGISTER_PLUGIN(Prometheus);
 
