@@ -3,14 +3,18 @@
 
   bench/compare.py                       the usual workloads
   bench/compare.py -w get1k,close -r 5   some of them, five rounds
+  bench/compare.py -w get1k,chain,chain-rs256,limit,limit-redis,cached1k    what plugins cost
+
+nginx checks nothing in the plugins' workloads, it is the plain proxy that they are measured against; only in `cached1k` it
+does the same, with its own cache. limit-redis needs redis-server.
 
 Each gateway runs one worker alone on the first processor; the load (wrk) and the origin (nginx) share the second one.
 The gateways take turns, in a new order every round, since a machine's speed drifts; so compare only figures of one run,
 and by their ratio. CPU is the run time of all threads of the gateway's processes (schedstat) divided by the requests."""
-import argparse, os, pathlib, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, base64, hashlib, hmac, json, os, pathlib, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ORIGIN, NGINX, HAPROXY, CARDEA = 9880, 9881, 9882, 9883
+ORIGIN, NGINX, HAPROXY, CARDEA, REDIS = 9880, 9881, 9882, 9883, 9884
 # name: path, connections, request headers, body bytes
 WORKLOADS = {
     "get1k": ("/1k", 64, [], 0),
@@ -22,6 +26,27 @@ WORKLOADS = {
     "cached1k": ("/cached/1k", 64, [], 0),
     "cached16k": ("/cached/16k", 64, [], 0),
 }
+PLUGIN_WORKLOADS = {
+    "chain": ("/chain/1k", 64, ["Authorization: Bearer {HS256}"], 0),
+    "chain-rs256": ("/chain/1k", 64, ["Authorization: Bearer {RS256}"], 0),
+    "limit": ("/limit/1k", 64, [], 0),
+    "limit-redis": ("/limit-redis/1k", 64, [], 0),
+}
+SECRET = "a secret for measurements only, 32+"
+ROUTES = f"""  - name: chain
+    paths: [/chain]
+    plugins:
+    - {{name: jwt, config: {{claims_to_verify: [exp]}}}}
+    - {{name: rate-limiting, config: {{minute: 100000000, policy: local}}}}
+    - {{name: cors, config: {{origins: ["*"]}}}}
+    - {{name: correlation-id}}
+    - {{name: request-transformer, config: {{add: {{headers: ["X-Gateway-Version:1.0"]}}}}}}
+    - {{name: prometheus, config: {{status_code_metrics: true, latency_metrics: true, bandwidth_metrics: true, per_consumer: true}}}}
+  - {{name: limit, paths: [/limit], plugins: [{{name: rate-limiting, config: {{minute: 100000000, policy: local}}}}]}}
+  - name: limit-redis
+    paths: [/limit-redis]
+    plugins: [{{name: rate-limiting, config: {{minute: 100000000, policy: redis, redis: {{host: 127.0.0.1, port: {REDIS}}}}}}}]
+"""
 NGINX_COMMON = """daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {dir}/{name}.pid; error_log {dir}/{name}.err warn;
 events {{ worker_connections 9000; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p;
@@ -29,7 +54,36 @@ fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
 """
 
 
-def configure(folder):
+def part(content):
+    return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+
+def tokens(folder):
+    """Algorithm -> a token of the consumer `one`; and the public key of the RSA one."""
+    private = folder / "private.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private], check=True, capture_output=True)
+    public = subprocess.run(["openssl", "pkey", "-in", private, "-pubout"], check=True, capture_output=True, text=True).stdout
+
+    def sign(algorithm, text):
+        if algorithm == "HS256":
+            return hmac.new(SECRET.encode(), text, hashlib.sha256).digest()
+        return subprocess.run(["openssl", "dgst", "-sha256", "-sign", private], input=text, check=True, capture_output=True).stdout
+    out = {}
+    for algorithm in ("HS256", "RS256"):
+        claims = {"iss": algorithm, "sub": "user-42", "scope": "read:items write:items", "iat": int(time.time()), "exp": int(time.time()) + 86400}
+        text = b".".join(part(json.dumps(each).encode()) for each in ({"alg": algorithm, "typ": "JWT"}, claims))
+        out[algorithm] = (text + b"." + part(sign(algorithm, text))).decode()
+    return out, public
+
+
+def consumers(public):
+    key = "".join(f"      {line}\n" for line in public.strip().split("\n"))
+    out = (f"consumers:\n- username: one\n  jwt_secrets:\n  - {{key: HS256, secret: '{SECRET}', algorithm: HS256}}\n"
+           f"  - key: RS256\n    algorithm: RS256\n    rsa_public_key: |\n{key}")
+    return out + "".join(f"- {{username: c{i}, jwt_secrets: [{{key: k{i}, secret: '{SECRET}{i}', algorithm: HS256}}]}}\n" for i in range(999))
+
+
+def configure(folder, public):
     """Writes every configuration; returns name -> (port, command)."""
     for name, size in (("1k", 1 << 10), ("16k", 16 << 10), ("1m", 1 << 20)):
         (folder / name).write_bytes(b"x" * size)
@@ -40,7 +94,7 @@ server {{ listen 127.0.0.1:{ORIGIN} backlog=4096; root {folder}; error_page 405 
     (folder / "nginx.conf").write_text(common["nginx"] + f"""upstream origin {{ server 127.0.0.1:{ORIGIN}; keepalive 2048; keepalive_requests 100000000; keepalive_timeout 600s; }}
 proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffer_size 16k; proxy_buffers 8 16k; proxy_busy_buffers_size 32k; proxy_max_temp_file_size 0;
 proxy_cache_path {folder}/c levels=1:2 keys_zone=c:10m use_temp_path=off; open_file_cache max=1000 inactive=600s; open_file_cache_valid 600s;
-server {{ listen 127.0.0.1:{NGINX} backlog=4096; location / {{ proxy_pass http://origin; }}
+server {{ listen 127.0.0.1:{NGINX} backlog=4096; location / {{ proxy_pass http://origin; }} location ~ ^/(chain|limit|limit-redis)(/.*) {{ proxy_pass http://origin$2; }}
 location /cached/ {{ proxy_pass http://origin; proxy_cache c; proxy_cache_valid 200 1h; }} }} }}""")
     (folder / "haproxy.cfg").write_text(f"""global
   nbthread 1
@@ -67,7 +121,7 @@ services:
     paths: [/cached]
     strip_path: false
     plugins: [{{name: proxy-cache, config: {{strategy: memory, content_type: ["*/*"], cache_ttl: 3600}}}}]
-{routes}""")
+{routes}{ROUTES}{consumers(public)}""")
     settings = "keepalive_requests=0 upstream_keepalive_max_requests=0 upstream_keepalive_pool_size=2048".split()
     cardea = [str(ROOT / "build/cardea"), "run", f"{folder}/cardea.yaml", "--listen", f"127.0.0.1:{CARDEA}", "--admin-listen", "off",
               "--workers", "1", "--log", "off"] + [word for setting in settings for word in ("--set", setting)]
@@ -113,8 +167,9 @@ def run_time(pid):
     return total / 1e3
 
 
-def load(workload, port, seconds, folder, core):
-    path, connections, headers, body = WORKLOADS[workload]
+def load(workload, port, seconds, folder, core, known):
+    path, connections, headers, body = (WORKLOADS | PLUGIN_WORKLOADS)[workload]
+    headers = [header.format(**known) for header in headers]
     script = folder / "post.lua"
     script.write_text(f'wrk.method = "POST"\nwrk.body = string.rep("b", {body})\n')
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"] + [word for header in headers for word in ("-H", header)]
@@ -142,10 +197,14 @@ def main():
     folder.chmod(0o755)
     running = []
     try:
-        contenders = configure(folder)
+        known, public = tokens(folder)
+        contenders = configure(folder, public)
         gateways = {}
         running.append(start(["nginx", "-c", f"{folder}/origin.conf"], 1, folder, "origin"))
         wait_for(ORIGIN, running[0])
+        if "limit-redis" in options.workloads:
+            running.append(start(["redis-server", "--port", str(REDIS), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], 1, folder, "redis"))
+            wait_for(REDIS, running[-1])
         for name, (port, command) in contenders.items():
             if name == "haproxy" and not shutil.which("haproxy"):
                 continue
@@ -153,12 +212,12 @@ def main():
             wait_for(port, running[-1])
             gateways[name] = (port, running[-1].pid)
         for workload in options.workloads.split(","):
-            figures = {name: [] for name in gateways if name != "haproxy" or not workload.startswith("cached")}
+            figures = {name: [] for name in gateways if name != "haproxy" or (workload in WORKLOADS and not workload.startswith("cached"))}
             for turn in range(options.rounds):
                 for name in (list(figures) if turn % 2 == 0 else reversed(list(figures))):
                     port, pid = gateways[name]
                     before = run_time(pid)
-                    requests, bad, broken, p99 = load(workload, port, options.seconds, folder, 1)
+                    requests, bad, broken, p99 = load(workload, port, options.seconds, folder, 1, known)
                     if bad or broken:
                         print(f"{workload} {name}: {bad} bad answers, errors: {broken or 'none'}", file=sys.stderr)
                     figures[name].append(((run_time(pid) - before) / max(requests, 1), requests / options.seconds, p99))

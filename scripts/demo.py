@@ -1,8 +1,9 @@
-"""The demo: starts the services and the gateway, shows lines to try, and stops everything on Ctrl-C.
+"""The demo: starts services, a Redis and a gateway for each example, shows lines to try, and stops everything on Ctrl-C.
 
 With --check it runs every line itself, on free ports, and ends with a line of counts. Called by scripts/demo."""
 
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -12,16 +13,71 @@ import tempfile
 import time
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "examples/demo"))
+import make_token
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DOCUMENT = ROOT / "examples/petstore.yaml"
-SERVICES = [("users", 9001), ("orders", 9002), ("pets", 9003), ("pets", 9004)]
-GATEWAY, ADMIN = 8000, 8001
+EXAMPLES = ROOT / "examples"
+HOSTS = EXAMPLES / "demo/hosts"
+PETSTORE = [("users", 9001), ("orders", 9002), ("pets", 9003), ("pets", 9004)]  # behind petstore.yaml, on 127.0.0.1
+NAMED = [("pets", "pets-backend", 8080), ("orders", "orders-backend", 8081), ("pets", "petstore-backend", 8080)]
+REDIS = 6379
+PAGE = 9000
+# The documents, each served by a gateway of its own: they route the same paths.
+DOCUMENTS = {"petstore": ["petstore.yaml"], "pets-and-orders": ["pets-and-orders.yaml", "consumers.yaml"],
+             "petstore-chain": ["petstore-chain.yaml", "consumers.yaml"]}
+PORTS = {"petstore": (8000, 8001), "pets-and-orders": (8010, 8011), "petstore-chain": (8020, 8021)}  # proxy, admin
 
 
-def lines(gateway, admin, document):
+class Place:
+    """Where everything of one demo listens, and the files that say so."""
+
+    def __init__(self, services, page, ports, hosts, documents):
+        self.services = services    # ports of PETSTORE
+        self.page = page
+        self.ports = ports
+        self.hosts = hosts
+        self.documents = documents  # files by name of DOCUMENTS
+        lines = [line.split() for line in hosts.read_text().splitlines() if line and not line.startswith("#")]
+        self.addresses = {name: words[0] for words in lines for name in words[1:]}
+
+    def listeners(self):
+        """(address, port) of everything."""
+        out = [("127.0.0.1", port) for port in (*self.services, self.page, *(port for pair in self.ports.values() for port in pair))]
+        out += [(self.addresses[name], port) for _, name, port in NAMED]
+        return [*out, (self.addresses["redis"], REDIS)]
+
+
+def usual_place():
+    documents = {name: [EXAMPLES / file for file in files] for name, files in DOCUMENTS.items()}
+    return Place([port for _, port in PETSTORE], PAGE, PORTS, HOSTS, documents)
+
+
+def free_place(folder):
+    """Beside a demo that runs: free ports, and addresses that nobody else has."""
+    *services, page, a, b, c, d, e, f = free_ports(len(PETSTORE) + 7)
+    hosts = folder / "hosts"
+    hosts.write_text(HOSTS.read_text().replace("127.0.7.", f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}."))
+    text = (EXAMPLES / "petstore.yaml").read_text()
+    for (_, standard), port in zip(PETSTORE, services):
+        text = text.replace(f"127.0.0.1:{standard}", f"127.0.0.1:{port}")
+    (folder / "petstore.yaml").write_text(text)
+    documents = usual_place().documents | {"petstore": [folder / "petstore.yaml"]}
+    return Place(services, page, {"petstore": (a, b), "pets-and-orders": (c, d), "petstore-chain": (e, f)}, hosts, documents)
+
+
+def page_address(place):
+    gateway = f"http://127.0.0.1:{place.ports['pets-and-orders'][0]}"
+    return f"http://localhost:{place.page}/#gateway={gateway}&token={make_token.token('alice')}"
+
+
+def petstore_lines(place):
     """Title, command, and what its output must look like."""
+    gateway, admin = place.ports["petstore"]
     url = f"http://127.0.0.1:{gateway}"
-    ask = "" if admin == ADMIN else f" --admin-listen 127.0.0.1:{admin}"
+    ask = "" if admin == PORTS["petstore"][1] else f" --admin-listen 127.0.0.1:{admin}"
+    document = place.documents["petstore"][0]
+    document = document.relative_to(ROOT) if document.is_relative_to(ROOT) else document
     return [
         ("A service behind a path", f"curl -s {url}/users", r'"name": "Ada"'),
         ("One item of it; the path is passed on as it is", f"curl -s {url}/users/2", r'"name": "Grace"'),
@@ -46,11 +102,44 @@ def lines(gateway, admin, document):
     ]
 
 
-def is_free(port):
+def chain_lines(place):
+    """The same for the two documents whose plugins ask who calls, limit, cache and cut off."""
+    pets = f"http://127.0.0.1:{place.ports['pets-and-orders'][0]}/api/v1"
+    metrics = f"http://127.0.0.1:{place.ports['pets-and-orders'][1]}/metrics"
+    chain = f"http://127.0.0.1:{place.ports['petstore-chain'][0]}/api/v1"
+    backend = f"http://{place.addresses['petstore-backend']}:8080"
+    def as_(name): return f'-H "Authorization: Bearer $(python3 examples/demo/make_token.py {name})"'
+    alice, bob = as_("alice"), as_("bob")
+    preflight = "-H 'Origin: https://app.example' -H 'Access-Control-Request-Method: GET' -H 'Access-Control-Request-Headers: authorization'"
+    fields = "grep -iE '^(http|x-cache-status|ratelimit|x-asked-for|access-control|retry-after)'"
+    return [
+        ("Nobody in particular", f"curl -s -i {pets}/pets | {fields}", r"401 Unauthorized"),
+        ("Alice: her calls are counted in Redis, the answer is kept there", f"curl -s -i {alice} {pets}/pets | {fields}",
+         r"(?s)200 OK.*RateLimit-Limit: 100.*X-Cache-Status: Miss"),
+        ("Again: from Redis, and counted all the same", f"curl -s -i {alice} {pets}/pets | {fields}", r"(?s)200 OK.*X-Cache-Status: Hit"),
+        ("What Redis holds", f"redis-cli -h {place.addresses['redis']} --scan", r"ratelimit"),
+        ("A new pet", f"curl -s -X POST {alice} -d '{{\"name\": \"Ida\"}}' {pets}/pets", r'"name": "Ida"'),
+        ("A browser asks first", f"curl -s -i -X OPTIONS {preflight} {pets}/pets | {fields}",
+         r"(?s)200 OK.*Access-Control-Allow-Origin: https://app.example"),
+        ("Orders have a limit of their own", f"curl -s -i {bob} {pets}/orders | {fields}", r"(?s)200 OK.*RateLimit-Limit-Minute: 50|200 OK.*RateLimit-Limit: 50"),
+        ("Who called, for Prometheus", f"curl -s {metrics} | grep '^kong_http_requests_total'", r'consumer="alice"'),
+        ("The other document: what its service is asked (see X-Asked-For)", f"curl -s -i {alice} {chain}/pets | {fields}",
+         r"(?s)200 OK.*GET /v2/pets\?source=gateway"),
+        ("A hundred calls a minute, and no more", f"for i in $(seq 105); do curl -s -o /dev/null -w '%{{http_code}}\n' {bob} {chain}/pets; done | sort | uniq -c",
+         r"\d+ 200"),
+        ("Let its service fail ...", f"curl -s -X POST {backend}/fail", r'"fails": true'),
+        ("... ten times; then the circuit is open, and the service is left alone",
+         f"for i in $(seq 12); do curl -s -o /dev/null -w '%{{http_code}} ' -X POST {alice} {chain}/pets; done", r"^(500 ){10}(503 ){2}$"),
+        ("For how long", f"curl -s -i -X POST {alice} {chain}/pets | {fields}", r"(?s)503 Service Unavailable.*Retry-After: (30|2\d)"),
+        ("As usual again; the circuit closes after 30 seconds", f"curl -s -X POST {backend}/mend", r'"fails": false'),
+    ]
+
+
+def is_free(listener):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(listener)
         except OSError:
             return False
     return True
@@ -66,9 +155,9 @@ def free_ports(count):
     return ports
 
 
-def is_open(port):
+def is_open(listener):
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection(listener, timeout=1).close()
     except OSError:
         return False
     return True
@@ -95,30 +184,49 @@ def wait_until(condition, process, name):
 
 
 class Running:
-    """The services and the gateway; all of them end with it."""
+    """The services, Redis and the gateways; all of them end with it."""
 
-    def __init__(self, ports, gateway, admin, document, output):
-        self.processes = []
-        self.admin = admin
+    def __init__(self, place, output):
+        self.place = place
+        self.processes = []  # (process, what it is called, a test whether it serves)
+        self.gateways = []
         try:
-            for (kind, _), port in zip(SERVICES, ports):
-                self.start(f"service {kind}", port, [sys.executable, "examples/demo/service.py", kind, "--port", str(port)], None)
-            self.gateway = self.start("cardea", gateway, ["build/cardea", "run", str(document), "--listen", f"127.0.0.1:{gateway}",
-                                                          "--admin-listen", f"127.0.0.1:{admin}"], output)
+            for (kind, _), port in zip(PETSTORE, place.services):
+                self.service(kind, "127.0.0.1", port)
+            for kind, name, port in NAMED:
+                self.service(kind, place.addresses[name], port)
+            redis = (place.addresses["redis"], REDIS)
+            self.start("redis-server", lambda: is_open(redis), ["redis-server", "--bind", redis[0], "--port", str(redis[1]), "--save", "",
+                                                                "--appendonly", "no"], subprocess.DEVNULL)
+            self.start("the page", lambda: is_open(("127.0.0.1", place.page)),
+                       [sys.executable, "-m", "http.server", str(place.page), "--bind", "127.0.0.1", "--directory", "examples/demo/page"], subprocess.DEVNULL)
+            for name, documents in place.documents.items():
+                gateway, admin = place.ports[name]
+                self.gateways.append(self.start(
+                    f"cardea with {name}", lambda admin=admin: is_ready(admin),
+                    ["build/cardea", "run", *map(str, documents), "--listen", f"127.0.0.1:{gateway}", "--admin-listen", f"127.0.0.1:{admin}",
+                     "--set", f"dns_hostsfile={place.hosts}"], output))
         except BaseException:
             self.stop()
             raise
 
-    def start(self, name, port, command, output):
-        # A group of its own: Ctrl-C reaches us first, and we stop the gateway before its services.
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
-        self.processes.append((process, port, name))
+    def service(self, kind, address, port):
+        self.start(f"service {kind}", lambda: is_open((address, port)),
+                   [sys.executable, "examples/demo/service.py", kind, "--address", address, "--port", str(port)], None)
+
+    def start(self, name, serves, line, output):
+        # A group of its own: Ctrl-C reaches us first, and we stop the gateways before their services.
+        process = subprocess.Popen(line, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+        self.processes.append((process, name, serves))
         return process
 
     def wait(self):
-        for process, port, name in self.processes:
-            wait_until(lambda port=port: is_open(port), process, name)
-        wait_until(lambda: is_ready(self.admin), self.gateway, "cardea")
+        for process, name, serves in self.processes:
+            wait_until(serves, process, name)
+
+    def ended(self):
+        """What has ended that should not."""
+        return [f"{name} ended with {process.returncode}" for process, name, _ in self.processes if process.poll() is not None]
 
     def stop(self):
         for process, _, _ in reversed(self.processes):
@@ -132,28 +240,22 @@ class Running:
 
 
 def check():
-    ports = free_ports(len(SERVICES) + 2)
-    *services, gateway, admin = ports
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        text = DOCUMENT.read_text()
-        for (_, standard), port in zip(SERVICES, services):
-            text = text.replace(f"127.0.0.1:{standard}", f"127.0.0.1:{port}")
-        document = pathlib.Path(folder) / "petstore.yaml"
-        document.write_text(text)
+        place = free_place(pathlib.Path(folder))
         log = (pathlib.Path(folder) / "log").open("w+")
-        running = Running(services, gateway, admin, document, log)
+        running = Running(place, log)
         try:
             running.wait()
-            for title, command, expected in lines(gateway, admin, document):
+            for title, command, expected in petstore_lines(place) + chain_lines(place):
                 run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-                good = run.returncode == 0 and re.search(expected, run.stdout.strip("\n")) is not None
+                good = run.returncode == 0 and re.search(expected, run.stdout.replace("\r", "").strip("\n")) is not None
                 passed, failed = passed + good, failed + (not good)
                 if not good:
                     print(f"failed: {title}\n  {command}\n  ended with {run.returncode}, expected {expected}\n  {run.stdout[:2000]}{run.stderr[:2000]}")
-            if running.gateway.poll() is not None:
+            for fault in running.ended():
                 failed += 1
-                print(f"failed: the gateway ended with {running.gateway.returncode}")
+                print(f"failed: {fault}")
         except SystemExit as reason:
             failed += 1
             print(f"failed: {reason}")
@@ -161,17 +263,23 @@ def check():
             running.stop()
             if failed:
                 log.seek(0)
-                print("the gateway's log:\n" + log.read()[-8000:])
+                print("the gateways' log:\n" + log.read()[-8000:])
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
 
+def show(title, lines):
+    print(f"{title}\n")
+    for what, command, _ in lines:
+        print(f"  # {what}\n  {command}\n")
+
+
 def demo():
-    taken = [port for port in [GATEWAY, ADMIN] + [port for _, port in SERVICES] if not is_free(port)]
+    place = usual_place()
+    taken = [f"{address}:{port}" for address, port in place.listeners() if not is_free((address, port))]
     if taken:
-        raise SystemExit(f"Port {', '.join(map(str, taken))} of 127.0.0.1 is taken. The demo needs {GATEWAY} and {ADMIN} for the gateway "
-                         f"and {SERVICES[0][1]} to {SERVICES[-1][1]} for its services: end what uses it, then start again.")
-    running = Running([port for _, port in SERVICES], GATEWAY, ADMIN, "examples/petstore.yaml", None)
+        raise SystemExit(f"Taken by another program: {', '.join(taken)}. End what uses it, then start again.")
+    running = Running(place, None)
 
     def leave(*_):
         raise KeyboardInterrupt
@@ -179,13 +287,15 @@ def demo():
     signal.signal(signal.SIGTERM, leave)
     try:
         running.wait()
-        print(f"\nCardea serves examples/petstore.yaml on http://127.0.0.1:{GATEWAY}. To try in another terminal, in this folder:\n")
-        for title, command, _ in lines(GATEWAY, ADMIN, "examples/petstore.yaml"):
-            print(f"  # {title}\n  {command}\n")
+        print("\nThree gateways run, each with a document of examples/. To try in another terminal, in this folder:\n")
+        show(f"petstore.yaml on port {PORTS['petstore'][0]}: routing, balancing, streaming", petstore_lines(place))
+        show(f"pets-and-orders.yaml on port {PORTS['pets-and-orders'][0]} and petstore-chain.yaml on port {PORTS['petstore-chain'][0]}, with a real "
+             "Redis: tokens, limits, CORS, cache, circuit breaker", chain_lines(place))
+        print(f"And from a browser, whose page is of another origin:\n\n  {page_address(place)}\n")
         print("Below: one line per request. Ctrl-C stops everything.\n", flush=True)
-        while running.gateway.poll() is None:
+        while not running.ended():
             time.sleep(0.2)
-        return f"The gateway ended with {running.gateway.returncode}."
+        return "; ".join(running.ended())
     except KeyboardInterrupt:
         print("\nStopping.")
         return 0

@@ -1,9 +1,10 @@
 """A small JSON REST service, the thing behind the gateway in the demo. Python's standard library only.
 
-    python3 examples/demo/service.py users --port 9001
+    python3 examples/demo/service.py users --port 9001 [--address 127.0.0.1]
 
 GET  /            and /<kind>               all items          POST the same: adds one, 201
-GET  /<number>    and /<kind>/<number>      one item, or 404
+GET  /<number>    and /<kind>/<number>      one item, or 404   (/v2 may stand before each)
+POST /fail, /mend                           from now on every answer is a 500; or as usual again
 any  /echo...                               what was received, as JSON
 GET  /slow?seconds=2                        waits, then answers
 POST /upload                                counts the bytes it receives, keeps none
@@ -25,7 +26,7 @@ ITEMS = {
     "pets": [{"id": 1, "name": "Rex", "kind": "dog"}, {"id": 2, "name": "Tom", "kind": "cat"}],
 }
 REASONS = {101: "Switching Protocols", 200: "OK", 201: "Created", 400: "Bad Request", 404: "Not Found",
-           405: "Method Not Allowed", 413: "Payload Too Large"}
+           405: "Method Not Allowed", 413: "Payload Too Large", 500: "Internal Server Error"}
 PIECE = 64 * 1024
 LONGEST_BODY = 1 << 20  # of a body that is kept; uploads are not
 WEBSOCKET_KEY = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
@@ -108,6 +109,7 @@ class Service:
         self.kind = kind
         self.port = port
         self.items = [dict(item) for item in ITEMS[kind]]
+        self.fails = False
 
     async def serve(self, reader, writer):
         try:
@@ -133,6 +135,11 @@ class Service:
                 digest.update(piece)
             return await self.send(request, 200, {"received_bytes": total, "sha256": digest.hexdigest()})
         body = await request.body()
+        if request.method == "POST" and request.path in ("/fail", "/mend"):
+            self.fails = request.path == "/fail"
+            return await self.send(request, 200, {"fails": self.fails})
+        if self.fails:
+            return await self.send(request, 500, {"error": "out of order"})
         if request.path.startswith("/download"):
             return await self.download(request, int(request.query.get("bytes", 1 << 20)))
         if request.path.startswith("/echo"):
@@ -146,7 +153,7 @@ class Service:
         return await self.rest(request, body)
 
     async def rest(self, request, body):
-        parts = [part for part in request.path.split("/") if part and part not in (self.kind, self.kind.rstrip("s"))]
+        parts = [part for part in request.path.split("/") if part and part not in ("v2", self.kind, self.kind.rstrip("s"))]
         if len(parts) > 1 or (parts and not parts[0].isdigit()):
             return await self.send(request, 404, {"error": "no such thing", "path": request.path})
         if parts:
@@ -185,7 +192,7 @@ class Service:
     async def stream(self, request, status, kind, size, pieces):
         keeps = request.version == "HTTP/1.1" and "close" not in request.headers.get("connection", "").lower()
         head = (f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n"
-                f"X-Service: {self.kind}\r\nX-Instance: {self.port}\r\n" + ("" if keeps else "Connection: close\r\n") + "\r\n")
+                f"X-Service: {self.kind}\r\nX-Instance: {self.port}\r\nX-Asked-For: {request.method} {request.target}\r\n" + ("" if keeps else "Connection: close\r\n") + "\r\n")
         request.writer.write(head.encode())
         if request.method != "HEAD":
             for piece in pieces:
@@ -245,9 +252,10 @@ async def main():
     parser = argparse.ArgumentParser(description="A small JSON REST service for the demo.")
     parser.add_argument("kind", choices=sorted(ITEMS))
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--address", default="127.0.0.1")
     arguments = parser.parse_args()
     service = Service(arguments.kind, arguments.port)
-    server = await asyncio.start_server(service.serve, "127.0.0.1", arguments.port, limit=PIECE, backlog=1024)
+    server = await asyncio.start_server(service.serve, arguments.address, arguments.port, limit=PIECE, backlog=1024)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -21,8 +21,8 @@ class Complaint(Exception):
 class Connection:
     """Speaks to one server; `ask` answers int, bytes, None or a list."""
 
-    def __init__(self, port, seconds=5):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
+    def __init__(self, port, seconds=5, address="127.0.0.1"):
+        self.socket = socket.create_connection((address, port), timeout=seconds)
         self.file = self.socket.makefile("rb")
 
     def ask(self, *words):
@@ -54,11 +54,12 @@ class Connection:
 class Redis:
     """One redis-server (or redis-sentinel). `settings` are lines of its configuration."""
 
-    def __init__(self, folder, *settings, port=None, program="redis-server"):
+    def __init__(self, folder, *settings, port=None, address="127.0.0.1", program="redis-server"):
         self.program = need(program)
         self.folder = folder
+        self.address = address
         self.port = port or free_port()
-        self.settings = [f"port {self.port}", "bind 127.0.0.1", f"dir {folder}", f"logfile {folder}/redis.log", *settings]
+        self.settings = [f"port {self.port}", f"bind {address}", f"dir {folder}", f"logfile {folder}/redis.log", *settings]
         if program == "redis-server":
             self.settings += ['save ""', "appendonly no", "repl-diskless-sync-delay 0"]
         self.process = None
@@ -86,7 +87,7 @@ class Redis:
             return self._ask(words, user)
 
     def _ask(self, words, user):
-        connection = Connection(self.port)
+        connection = Connection(self.port, address=self.address)
         try:
             if user:
                 connection.ask("AUTH", *user)
