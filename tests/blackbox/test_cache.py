@@ -210,7 +210,7 @@ def a_background_fetch_that_fails_changes_nothing(t):
     time.sleep(2.1)
     origin.is_broken = True
     equal(told(client.get("/a")), (200, "Stale", "number 1"), "stale")
-    wait_until(lambda: "target=/a" in gateway.log(), "said in the log")
+    wait_until(lambda: "path=/a" in gateway.log(), "said in the log")
     before = origin.count
     wait_until(lambda: told(client.get("/a"))[1] == "Stale" and origin.count > before, "and again for a later request")
     origin.is_broken = False

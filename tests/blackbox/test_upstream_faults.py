@@ -1,12 +1,16 @@
 """Upstreams that break off, lie about lengths, talk nonsense or say nothing: each has one stated outcome, and the gateway
 serves the next request."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 
 import testing
 from client import chunked, request_bytes
-from harness import proxy_to
+from harness import ROOT, free_port, proxy_to
+from redis_servers import Asking
 from testing import check, equal, test, wait_until
 from upstream import CLOSE, HOLD, RESET, answer, run_steps
 
@@ -274,3 +278,54 @@ def chunked_answer_in_odd_pieces(t):
     for _ in range(2):
         equal(client.get("/x").body, b"".join(bytes([65 + i]) * (i * 37 + 1) for i in range(20)), "body")
     equal(upstream.connections, 1, "connections to the upstream")
+
+
+class Service:
+    """examples/demo/service.py as a process, which signals can reach."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def is_open(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@test(seconds=90)
+def an_upstream_paused_killed_and_restarted_under_load_loses_nothing(t):
+    """Two processes behind one name: while one of them hangs, is dead or comes back, the other one serves."""
+    ports = [free_port(), free_port()]
+
+    def start(port):
+        process = subprocess.Popen([sys.executable, str(ROOT / "examples/demo/service.py"), "pets", "--port", str(port)])
+        processes[port] = t.own(Service(process))
+        wait_until(lambda: is_open(port), "a service")
+    processes = {}
+    for port in ports:
+        start(port)
+    gateway = t.gateway('_format_version: "3.0"\nupstreams:\n- name: both\n  targets:\n'
+                        + "".join(f'  - {{target: "127.0.0.1:{port}"}}\n' for port in ports)
+                        + "services:\n- name: s\n  host: both\n  port: 80\n  protocol: http\n  retries: 4\n  connect_timeout: 300\n"
+                        "  read_timeout: 300\n  routes: [{name: r, paths: [/]}]\n", workers=2)
+    load = Asking([gateway], threads=3)
+    for victim in ports:
+        load.more(50)
+        processes[victim].process.send_signal(signal.SIGSTOP)
+        load.more(30, seconds=60)
+        processes[victim].process.send_signal(signal.SIGCONT)
+        load.more(50)
+        processes[victim].process.kill()
+        processes[victim].process.wait()
+        load.more(100)
+        start(victim)
+        load.more(100)
+    load.end()
+    equal(dict(load.statuses), {200: load.count}, "answers")
