@@ -58,9 +58,17 @@ base::Task<void> purge(Transaction& transaction) {
     std::string text(key);
     for (auto [name, other] : {std::pair{"prefix", plugin::PurgeBy::prefix}, {"tag", plugin::PurgeBy::tag}}) {
         auto value = http::find_argument(transaction.request.query, name, transaction.arena);
-        if (!value || value->empty()) continue;
+        if (!value) continue;
+        if (value->empty()) {  // a variable that was not set must not empty the whole cache
+            page(transaction, 400, plain, std::string("Not purged: ") + name + " is empty.\n");
+            co_return;
+        }
         by = other;
         text = *value;
+    }
+    if (by == plugin::PurgeBy::all && path != "/proxy-cache") {
+        page(transaction, 400, plain, "Not purged: the key is empty. DELETE /proxy-cache purges everything.\n");
+        co_return;
     }
     std::uint64_t removed = 0;
     for (const auto& stored : transaction.core.process.shared.purgeables()) {
@@ -80,13 +88,27 @@ base::Task<void> purge(Transaction& transaction) {
         page(transaction, 200, json, "{\"removed\":" + std::to_string(removed) + "}");
 }
 
+// As Kong's status API, which is often open to a whole network: that listener shows and changes nothing.
+bool is_read_only(const Transaction& transaction) {
+    const net::SocketAddress& local = transaction.client.local;
+    for (const gateway::ListenAddress& listen : transaction.core.settings.status_listen) {
+        std::string wanted = listen.address.ip.text();
+        bool is_every = wanted == "0.0.0.0" || wanted == "::";
+        if (listen.address.port == local.port && (is_every || listen.address.ip == local.ip)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 base::Task<void> serve(Transaction& transaction) {
     const AdminPages& pages = transaction.core.process.admin;
     std::string_view path = transaction.request.raw_path;
     bool is_read = transaction.request.method == http::Method::get || transaction.request.method == http::Method::head;
-    if (path == "/reload") {
+    bool changes = path == "/reload" || path == "/proxy-cache" || path.starts_with("/proxy-cache/");
+    if (changes && is_read_only(transaction)) {
+        plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
+    } else if (path == "/reload") {
         // POST only: no link or image on a page can cause it.
         if (transaction.request.method == http::Method::post) {
             co_await reload(transaction);

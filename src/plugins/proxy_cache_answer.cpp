@@ -247,6 +247,8 @@ cache::EntryPointer refreshed(Exchange& exchange, const CacheNote& note, const C
     cache::strip_for_storage(news, exchange.response.connection, said);
     Millis now = exchange.worker.loop.wall_now();
     add_date(exchange, news, now);  // of its arrival: the stored one is of long ago
+    // A cookie of this 304 is for whoever asked, whatever the stored head allows.
+    if (!is_cookie_for_all(news, said, rules)) news.remove(Known::set_cookie);
     cache::update_stored(stored, news);
     cache::ResponseControl control = cache::parse_response_control(stored);
     cache::strip_for_storage(stored, exchange.response.connection, control);

@@ -268,6 +268,18 @@ TEST_F(ProxyCacheTest, A304PassesNothingPrivateOn) {
     EXPECT_EQ(ask(std::string(get)), "200 Miss hello");
 }
 
+// What the stored head allows is no word on a cookie that only the 304 brings.
+TEST_F(ProxyCacheTest, A304sCookieStaysWithWhoAskedThoughTheStoredAnswerIsPublic) {
+    use("proxy-cache", "{strategy: memory, cache_ttl: 1, storage_ttl: 600}");
+    ask(std::string(get), {200, "Content-Type: text/plain\r\nETag: \"a\"\r\nCache-Control: public\r\n"});
+    wait(2000);
+    EXPECT_EQ(ask(std::string(get), {304, "ETag: \"a\"\r\nSet-Cookie: session=alice\r\n", ""}), "200 Refresh hello");
+    EXPECT_EQ(last["Set-Cookie"], "session=alice");
+    last.clear();
+    EXPECT_EQ(ask(std::string(get)), "200 Hit hello");
+    EXPECT_EQ(last.count("Set-Cookie"), 0U);
+}
+
 // Bodies that are being read for the store take memory: of many at once some are not stored.
 TEST_F(ProxyCacheTest, BodiesOnTheirWayAreBounded) {
     use("proxy-cache", "{strategy: memory, max_body_size: 67108864}");

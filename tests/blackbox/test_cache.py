@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from harness import proxy_to
+from harness import free_port, proxy_to
 from redis_servers import Redis
 from testing import check, equal, test, wait_until
 from upstream import answer
@@ -42,11 +42,11 @@ class Origin:
         return exchange.send(answer(b"number %d" % number, self.status, "Content-Type: text/plain", *self.headers))
 
 
-def bed(t, config="cache_ttl: 300", origin=None, workers=1, more=""):
+def bed(t, config="cache_ttl: 300", origin=None, workers=1, more="", settings=None):
     origin = origin or Origin()
     upstream = t.upstream(origin)
     document = proxy_to(upstream.port, "retries: 0, " + PLUGIN.format(config=config) + more)
-    return t.gateway(document, workers=workers), upstream, origin
+    return t.gateway(document, workers=workers, settings=settings), upstream, origin
 
 
 def told(response):
@@ -515,3 +515,24 @@ def redis_with_broken_answers_in_it(t):
     equal(bed_.redis.ask("DEL", names[0]), 1, "DEL")
     equal(bed_.redis.ask("LPUSH", names[0], "x"), 1, "LPUSH")
     equal(told(client.get("/a"))[:2], (200, "Miss"), "a list in its place")
+
+
+@test
+def purging_needs_a_name_and_the_admin_address(t):
+    port = free_port()
+    gateway, _, _ = bed(t, settings={"status_listen": f"127.0.0.1:{port}"})
+    client = t.client(gateway)
+    client.get("/a")
+    equal(told(client.get("/a"))[1], "Hit", "stored before")
+    admin = int(re.search(r"listening on \S+:(\d+) \(admin\)", gateway.log())[1])  # the first of the two
+
+    def purge(target):
+        return t.client(admin).request("DELETE", target).status
+    for target in ("/proxy-cache?tag=", "/proxy-cache?prefix=", "/proxy-cache/x/caches/"):
+        equal(purge(target), 400, target)
+    equal(t.client(port).get("/status").status, 200, "the status address shows")
+    for method, target in (("DELETE", "/proxy-cache"), ("POST", "/reload")):
+        equal(t.client(port).request(method, target).status, 404, f"and does not change: {target}")
+    equal(told(client.get("/a"))[1], "Hit", "still stored")
+    equal(purge("/proxy-cache"), 204, "all")
+    equal(told(client.get("/a"))[1], "Miss", "purged")
