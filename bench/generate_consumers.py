@@ -29,7 +29,7 @@ def main():
     for number in range(options.consumers):
         groups = ", ".join(f"{{group: group-{(number + each) % 50}}}" for each in range(options.groups))
         acls = f", acls: [{groups}]" if groups else ""
-        out.write(f"- {{username: user-{number}, keyauth_credentials: [{{key: {key(number)}}}]{acls}}}\n")
+        out.write(f"- {{username: user-{number}, keyauth_credentials: [{{key: '{key(number)}'}}]{acls}}}\n")
 
 
 if __name__ == "__main__":
