@@ -2,8 +2,7 @@
 #include <string>
 
 #include "delivery/file_sender.h"
-#include "plugin/log_entry.h"
-#include "plugin/log_queue.h"
+#include "plugin/record_log.h"
 
 namespace plugin {
 
@@ -37,23 +36,17 @@ struct FileLog {
     Config config;
 
     base::Result<void> prepare(const Setup& setup) {
-        TRY(custom_fields, CustomFields::compile(config.custom_fields_by_lua));
-        custom_fields_ = std::move(custom_fields);
         delivery::FileSettings settings{config.path, config.reopen};
-        auto opened =
-            LogQueue::open(setup, "file-log " + config.path, config.reopen ? "reopen" : "", plain_queue(),
-                           [settings](net::Loop& loop, LogCourier& courier, const delivery::Surroundings&) {
-                               return std::make_unique<delivery::FileSender>(loop, courier.file_thread(), settings);
-                           });
-        if (!opened) return std::move(opened).error();
-        queue_ = std::move(*opened);
-        return {};
+        return log_.open(setup, config.custom_fields_by_lua, "file-log " + config.path, config.reopen ? "reopen" : "",
+                         plain_queue(),
+                         [settings](net::Loop& loop, LogCourier& courier, const delivery::Surroundings&) {
+                             return std::make_unique<delivery::FileSender>(loop, courier.file_thread(), settings);
+                         });
     }
-    void on_log(Exchange& exchange) const { queue_.put(custom_fields_.apply(exchange, log_entry(exchange))); }
+    void on_log(Exchange& exchange) const { log_.put(exchange); }
 
   private:
-    LogQueue queue_;
-    CustomFields custom_fields_;
+    RecordLog log_;
 };
 REGISTER_PLUGIN(FileLog);
 

@@ -12,8 +12,7 @@
 #include "delivery/http_sender.h"
 #include "http/authority.h"
 #include "http/characters.h"
-#include "plugin/log_entry.h"
-#include "plugin/log_queue.h"
+#include "plugin/record_log.h"
 
 namespace plugin {
 
@@ -155,28 +154,22 @@ struct HttpLog {
     Config config;
 
     base::Result<void> prepare(const Setup& setup) {
-        TRY(custom_fields, CustomFields::compile(config.custom_fields_by_lua));
-        custom_fields_ = std::move(custom_fields);
         auto url = parse_log_url(config.http_endpoint);
         if (!url) return base::Error::us(base::Code::invalid, "http_endpoint: no http URL");
         delivery::HttpSettings settings = config.settings(*url);
         std::string key = settings.authority + "\n" + settings.path + "\n" + settings.method + settings.content_type +
                           std::to_string(settings.timeout.count()) + " " + std::to_string(settings.keep_alive.count());
         for (const auto& [field, value] : settings.headers) key += "\n" + field + ": " + value;
-        auto opened =
-            LogQueue::open(setup, "http-log " + settings.place.text(), key, config.queue.settings(),
-                           [settings](net::Loop& loop, LogCourier&, const delivery::Surroundings& surroundings) {
-                               return std::make_unique<delivery::HttpSender>(loop, surroundings, settings);
-                           });
-        if (!opened) return std::move(opened).error();
-        queue_ = std::move(*opened);
-        return {};
+        return log_.open(setup, config.custom_fields_by_lua, "http-log " + settings.place.text(), key,
+                         config.queue.settings(),
+                         [settings](net::Loop& loop, LogCourier&, const delivery::Surroundings& surroundings) {
+                             return std::make_unique<delivery::HttpSender>(loop, surroundings, settings);
+                         });
     }
-    void on_log(Exchange& exchange) const { queue_.put(custom_fields_.apply(exchange, log_entry(exchange))); }
+    void on_log(Exchange& exchange) const { log_.put(exchange); }
 
   private:
-    LogQueue queue_;
-    CustomFields custom_fields_;
+    RecordLog log_;
 };
 REGISTER_PLUGIN(HttpLog);
 

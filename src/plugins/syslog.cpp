@@ -6,8 +6,7 @@
 #include <ctime>
 #include <string>
 
-#include "plugin/log_entry.h"
-#include "plugin/log_queue.h"
+#include "plugin/record_log.h"
 #include "schema/field.h"
 
 namespace plugin {
@@ -101,16 +100,11 @@ struct Syslog {
 
     base::Result<void> prepare(const Setup& setup) {
         delivery::DatagramSettings settings{.place = {}, .path = config.socket_path};
-        TRY(custom_fields, CustomFields::compile(config.custom_fields_by_lua));
-        custom_fields_ = std::move(custom_fields);
-        TRY(queue, LogQueue::open(
-                       setup, "syslog " + config.socket_path, "", plain_queue(),
-                       [settings](net::Loop& loop, LogCourier& courier, const delivery::Surroundings& surroundings) {
-                           return std::make_unique<delivery::DatagramSender>(loop, surroundings, settings,
-                                                                             courier.make_datagrams()());
-                       }));
-        queue_ = std::move(queue);
-        return {};
+        return log_.open(setup, config.custom_fields_by_lua, "syslog " + config.socket_path, "", plain_queue(),
+                         [settings](net::Loop& loop, LogCourier& courier, const delivery::Surroundings& surroundings) {
+                             return std::make_unique<delivery::DatagramSender>(loop, surroundings, settings,
+                                                                               courier.make_datagrams()());
+                         });
     }
 
     void on_log(Exchange& exchange) const {
@@ -129,13 +123,12 @@ struct Syslog {
         message.clear();
         fmt::format_to(std::back_inserter(message), "<{}>{} kong[{}]: ", number(config.facility) * 8 + number(severity),
                        std::string_view(time, size), ::getpid());
-        message += custom_fields_.apply(exchange, log_entry(exchange));
-        queue_.put(message);
+        message += log_.record(exchange);
+        log_.put(message);
     }
 
   private:
-    LogQueue queue_;
-    CustomFields custom_fields_;
+    RecordLog log_;
 };
 REGISTER_PLUGIN(Syslog);
 

@@ -5,8 +5,7 @@
 #include <string>
 
 #include "delivery/stream_sender.h"
-#include "plugin/log_entry.h"
-#include "plugin/log_queue.h"
+#include "plugin/record_log.h"
 
 namespace plugin {
 
@@ -49,24 +48,18 @@ struct TcpLog {
     Config config;
 
     base::Result<void> prepare(const Setup& setup) {
-        TRY(custom_fields, CustomFields::compile(config.custom_fields_by_lua));
-        custom_fields_ = std::move(custom_fields);
         delivery::StreamSettings settings{{config.host, config.port}, config.timeout, config.keepalive, "\n"};
-        auto opened = LogQueue::open(
-            setup, "tcp-log " + settings.place.text(),
-            std::to_string(config.timeout.count()) + " " + std::to_string(config.keepalive.count()), plain_queue(),
-            [settings](net::Loop& loop, LogCourier&, const delivery::Surroundings& surroundings) {
-                return std::make_unique<delivery::StreamSender>(loop, surroundings, settings);
-            });
-        if (!opened) return std::move(opened).error();
-        queue_ = std::move(*opened);
-        return {};
+        return log_.open(setup, config.custom_fields_by_lua, "tcp-log " + settings.place.text(),
+                         std::to_string(config.timeout.count()) + " " + std::to_string(config.keepalive.count()),
+                         plain_queue(),
+                         [settings](net::Loop& loop, LogCourier&, const delivery::Surroundings& surroundings) {
+                             return std::make_unique<delivery::StreamSender>(loop, surroundings, settings);
+                         });
     }
-    void on_log(Exchange& exchange) const { queue_.put(custom_fields_.apply(exchange, log_entry(exchange))); }
+    void on_log(Exchange& exchange) const { log_.put(exchange); }
 
   private:
-    LogQueue queue_;
-    CustomFields custom_fields_;
+    RecordLog log_;
 };
 REGISTER_PLUGIN(TcpLog);
 

@@ -3,8 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "plugin/log_entry.h"
-#include "plugin/log_queue.h"
+#include "plugin/record_log.h"
 
 namespace plugin {
 
@@ -38,24 +37,18 @@ struct UdpLog {
     Config config;
 
     base::Result<void> prepare(const Setup& setup) {
-        TRY(custom_fields, CustomFields::compile(config.custom_fields_by_lua));
-        custom_fields_ = std::move(custom_fields);
         delivery::DatagramSettings settings{.place = {config.host, config.port}, .timeout = config.timeout};
-        auto opened = LogQueue::open(
-            setup, "udp-log " + settings.place.text(), std::to_string(config.timeout.count()), plain_queue(),
-            [settings](net::Loop& loop, LogCourier& courier, const delivery::Surroundings& surroundings) {
-                return std::make_unique<delivery::DatagramSender>(loop, surroundings, settings,
-                                                                  courier.make_datagrams()());
-            });
-        if (!opened) return std::move(opened).error();
-        queue_ = std::move(*opened);
-        return {};
+        return log_.open(setup, config.custom_fields_by_lua, "udp-log " + settings.place.text(),
+                         std::to_string(config.timeout.count()), plain_queue(),
+                         [settings](net::Loop& loop, LogCourier& courier, const delivery::Surroundings& surroundings) {
+                             return std::make_unique<delivery::DatagramSender>(loop, surroundings, settings,
+                                                                               courier.make_datagrams()());
+                         });
     }
-    void on_log(Exchange& exchange) const { queue_.put(custom_fields_.apply(exchange, log_entry(exchange))); }
+    void on_log(Exchange& exchange) const { log_.put(exchange); }
 
   private:
-    LogQueue queue_;
-    CustomFields custom_fields_;
+    RecordLog log_;
 };
 REGISTER_PLUGIN(UdpLog);
 
