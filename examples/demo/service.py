@@ -193,11 +193,13 @@ class Service:
         keeps = request.version == "HTTP/1.1" and "close" not in request.headers.get("connection", "").lower()
         head = (f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n"
                 f"X-Service: {self.kind}\r\nX-Instance: {self.port}\r\nX-Asked-For: {request.method} {request.target}\r\n" + ("" if keeps else "Connection: close\r\n") + "\r\n")
-        request.writer.write(head.encode())
-        if request.method != "HEAD":
-            for piece in pieces:
-                request.writer.write(piece)
-                await request.writer.drain()
+        # The head goes out with the first piece: a service that is killed has answered whole or not at all.
+        unsent = head.encode()
+        for piece in pieces if request.method != "HEAD" else ():
+            request.writer.write(unsent + piece)
+            unsent = b""
+            await request.writer.drain()
+        request.writer.write(unsent)
         await request.writer.drain()
         return keeps
 

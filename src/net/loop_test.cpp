@@ -447,6 +447,24 @@ INSTANTIATE_TEST_SUITE_P(All, LoopTest,
 
 class KernelLoopTest : public LoopTest {};
 
+// Between the kernel's wake-up and the loop's next turn: a listener that is shared with a successor loses none.
+TEST_P(KernelLoopTest, AListenerThatStopsStillTakesWhatHadCome) {
+    loop->turn(false);
+    sockaddr_storage native;
+    socklen_t size = listener->address().to(native);
+    int shared = ::dup(listener->descriptor());  // the successor's: else closing would end what nobody has accepted
+    std::vector<int> clients;
+    for (int i = 0; i < 3; ++i) {
+        clients.push_back(::socket(AF_INET, SOCK_STREAM, 0));
+        ASSERT_EQ(::connect(clients.back(), reinterpret_cast<sockaddr*>(&native), size), 0);
+    }
+    listener->stop();
+    run_until([&] { return listener->is_stopped(); });
+    EXPECT_EQ(sink.sockets.size(), clients.size());
+    for (int client : clients) ::close(client);
+    ::close(shared);
+}
+
 TEST_P(KernelLoopTest, PostFromAnotherThreadWakesTheLoop) {
     std::atomic<int> ran = 0;
     std::thread other([&] {

@@ -39,6 +39,8 @@ std::int64_t wall_now() { return milliseconds(CLOCK_REALTIME); }
 base::Result<int> listen(const SocketAddress& address, const ListenOptions& options) {
     if (options.inherited_descriptor >= 0) {
         enable(options.inherited_descriptor, IPPROTO_TCP, TCP_NODELAY);
+        // Whoever made it may have left it blocking; the loops try to accept until there is nothing.
+        ::fcntl(options.inherited_descriptor, F_SETFL, ::fcntl(options.inherited_descriptor, F_GETFL, 0) | O_NONBLOCK);
         return int{options.inherited_descriptor};
     }
     sockaddr_storage native;

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,8 +34,9 @@ class EpollLoop;
 class EpollListener final : public Listener {
   public:
     EpollListener(EpollLoop& loop, int descriptor, AcceptSink& sink);
-    ~EpollListener() override { stop(); }
+    ~EpollListener() override { close(); }
     void stop() override;
+    void close();
     [[nodiscard]] bool is_stopped() const override { return descriptor_ < 0; }
     void accept_some();
     void watch(bool is_wanted);
@@ -88,6 +90,15 @@ class EpollLoop final : public Loop {
     mutable std::int64_t wall_now_ = 0;
     posix::ReserveDescriptor reserve_;
 };
+
+// In a program of several threads the C library makes each of these a point of cancellation, with two atomic operations
+// around the call. Nobody cancels our threads.
+ssize_t receive_now(int descriptor, char* to, std::size_t most) {
+    return ::syscall(SYS_recvfrom, descriptor, to, most, 0, nullptr, nullptr);
+}
+ssize_t send_now(int descriptor, const char* from, std::size_t size) {
+    return ::syscall(SYS_sendto, descriptor, from, size, MSG_NOSIGNAL, nullptr, 0);
+}
 
 base::Result<void> EpollLoop::open() {
     descriptor_ = ::epoll_create1(EPOLL_CLOEXEC);
@@ -180,7 +191,7 @@ void EpollLoop::receive_some(Socket& socket) {
         Block* block = buffers_.large();
         if (block == nullptr) break;
         Slice slice(block, block->data(), 0);
-        ssize_t size = ::recv(socket.descriptor, block->data(), block->capacity, 0);
+        ssize_t size = receive_now(socket.descriptor, block->data(), block->capacity);
         if (size < 0) {
             if (errno == EAGAIN || errno == EINTR) {
                 if (errno == EAGAIN) socket.flags &= static_cast<std::uint8_t>(~is_readable);
@@ -209,9 +220,8 @@ void EpollLoop::start_send(Socket& socket) {
 
 void EpollLoop::send_some(Socket& socket) {
     Socket::Output& out = socket.output();
-    ssize_t size = out.is_single()
-                       ? ::send(socket.descriptor, out.pieces.front().data(), out.pieces.front().size(), MSG_NOSIGNAL)
-                       : ::sendmsg(socket.descriptor, out.vector_message(), MSG_NOSIGNAL);
+    ssize_t size = out.is_single() ? send_now(socket.descriptor, out.pieces.front().data(), out.pieces.front().size())
+                                   : ::sendmsg(socket.descriptor, out.vector_message(), MSG_NOSIGNAL);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
     socket.flags &= static_cast<std::uint8_t>(~wants_write);
     if (size < 0) return socket.send_failed(status_of_errno(errno));
@@ -289,6 +299,11 @@ void EpollListener::watch(bool is_wanted) {
 }
 
 void EpollListener::stop() {
+    accept_some();
+    close();
+}
+
+void EpollListener::close() {
     pause.cancel();
     if (descriptor_ < 0) return;
     // Whoever else has this socket (a successor) still accepts: our epoll must forget it before we close our number.

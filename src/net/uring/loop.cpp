@@ -58,6 +58,7 @@ class UringListener final : public Listener {
     void stop() override;
     [[nodiscard]] bool is_stopped() const override { return stopping && operation == nullptr; }
     void accept_again();
+    void accept_rest();
     void close();
 
     UringLoop& loop;
@@ -486,6 +487,17 @@ void UringListener::stop() {
         close();
 }
 
+// An accept that waits takes the wake-up of a connection to itself even if it is cancelled before it runs. Where
+// another process has this socket too (a successor), nobody would then be told of that connection: so it is taken here.
+void UringListener::accept_rest() {
+    while (true) {
+        int accepted = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+        if (accepted < 0) return;
+        sink->accepted(SocketPtr(new Socket(loop, accepted, posix::remote_address(accepted))), address_);
+    }
+}
+
 void UringListener::close() {
     if (descriptor_ >= 0) posix::close(std::exchange(descriptor_, -1));
 }
@@ -525,7 +537,10 @@ void UringLoop::complete_accept(AcceptOperation* operation, int result, bool mor
         std::erase(accepts_, operation);
         delete operation;
         if (listener != nullptr) listener->operation = nullptr;
-        if (listener != nullptr && listener->stopping && result < 0) return listener->close();
+        if (listener != nullptr && listener->stopping && result < 0) {
+            listener->accept_rest();
+            return listener->close();
+        }
     }
     if (listener == nullptr) {
         if (result >= 0) posix::close(result);
@@ -535,8 +550,9 @@ void UringLoop::complete_accept(AcceptOperation* operation, int result, bool mor
         SocketPtr socket(new Socket(*this, result, posix::remote_address(result)));
         listener->sink->accepted(std::move(socket), listener->address());
         if (more) return;
-        if (listener->stopping) return listener->close();
-        return listener->accept_again();
+        if (!listener->stopping) return listener->accept_again();
+        listener->accept_rest();
+        return listener->close();
     }
     IoStatus status = status_of_errno(-result);
     if (status == IoStatus::no_descriptors) {
