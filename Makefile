@@ -2,7 +2,7 @@
 .PHONY: help demo test build package fuzz bench format clean
 help:
 	@echo "make demo      gateways on ports 8000 to 8020 in front of live services and a Redis, with lines to try"
-	@echo "make test      tidy, unit and black-box tests (SANITIZE=1: also the unit tests under ASan and UBSan)"
+	@echo "make test      tidy, unit and black-box tests (SANITIZE=1: the unit tests under ASan and UBSan)"
 	@echo "make build     the optimised program: build/cardea"
 	@echo "make package   a .deb with a systemd unit"
 	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (60) each"
