@@ -26,7 +26,7 @@ void Loop::run_posted() {
     for (Function& function : functions) function();
 }
 
-void Loop::release(Socket& socket) { delete &socket; }
+void Carrier::release(Socket& socket) { delete &socket; }
 
 ConnectAwaiter::ConnectAwaiter(Loop& on, const SocketAddress& address, Instant deadline) : loop(on) {
     socket.reset(loop.start_connect(address, status));

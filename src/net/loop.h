@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "net/address.h"
 #include "net/buffer.h"
+#include "net/carrier.h"
 #include "net/socket.h"
 #include "net/time.h"
 #include "net/timer.h"
@@ -63,14 +64,13 @@ struct Connected {
 
 struct ConnectAwaiter;
 
-class Loop {
+class Loop : public Carrier {
   public:
     enum class Kind : std::uint8_t { io_uring, epoll, simulated };
     using Function = std::move_only_function<void()>;
 
     explicit Loop(Instant now) : timers_(now), now_(now) {}
-    Loop(const Loop&) = delete;
-    virtual ~Loop() = default;
+    ~Loop() override = default;
 
     [[nodiscard]] virtual Kind kind() const = 0;
     // Runs turns on the calling thread until stop().
@@ -105,19 +105,8 @@ class Loop {
 
   protected:
     friend class Socket;
-    friend struct SocketCloser;
     friend struct ConnectAwaiter;
 
-    // Start delivering input to the socket; until stop_receive or its end.
-    virtual void start_receive(Socket& socket) = 0;
-    virtual void stop_receive(Socket& socket) = 0;
-    // A socket that expects bulk is about to wait: the loop may read at once, without waiting, if that is the better
-    // way.
-    virtual void read_at_once(Socket&) {}
-    // socket.output() holds what to send; report with sent_bytes/send_failed.
-    virtual void start_send(Socket& socket) = 0;
-    virtual void shutdown_write(Socket& socket) = 0;
-    virtual void close(Socket& socket) = 0;
     // A new socket on its way to `address`; reports with connected(). Null and status if there can be none.
     virtual Socket* start_connect(const SocketAddress& address, IoStatus& status) = 0;
     // Makes turn() return from its waiting; any thread.
@@ -127,7 +116,6 @@ class Loop {
     // Each loop calls it before it waits, and does not wait if it has_turn_ends() again.
     void run_turn_ends() { turn_ends_.run(); }
     [[nodiscard]] bool has_turn_ends() const { return !turn_ends_.is_empty(); }
-    void release(Socket& socket);
     [[nodiscard]] bool has_posted() const { return has_posted_.load(std::memory_order_acquire); }
 
     TimerWheel timers_;

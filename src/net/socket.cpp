@@ -56,7 +56,8 @@ IoStatus status_of_errno(int error) {
     }
 }
 
-Socket::Socket(Loop& loop, int fd, const SocketAddress& remote) : descriptor(fd), loop_(loop), remote_(remote) {
+Socket::Socket(Loop& loop, Carrier& carrier, int fd, const SocketAddress& remote)
+    : descriptor(fd), loop_(loop), carrier_(carrier), remote_(remote) {
     input_timer_.set([](void* self) { static_cast<Socket*>(self)->input_deadline_passed(); }, this);
     ++loop.open_sockets_;
 }
@@ -72,7 +73,7 @@ void SocketCloser::operator()(Socket* socket) const {
         socket->output_->waiter = {};
         socket->output_->timer.cancel();
     }
-    socket->loop_.close(*socket);
+    socket->carrier_.close(*socket);
 }
 
 // ---- input
@@ -87,7 +88,7 @@ void Socket::on_input(Waiter waiter, Instant deadline) {
     input_timer_.arm(loop_.timers(), deadline);
     if (!wants_input) {
         wants_input = true;
-        loop_.start_receive(*this);
+        carrier_.start_receive(*this);
     }
 }
 
@@ -118,11 +119,11 @@ void Socket::expect_bulk(bool is_expected) {
     is_bulk_ = is_expected;
     if (!wants_input || input_ended()) return;
     wants_input = false;  // the next one who waits for input starts it in the other way
-    loop_.stop_receive(*this);
+    carrier_.stop_receive(*this);
 }
 
 bool Socket::read_at_once() {
-    loop_.read_at_once(*this);
+    carrier_.read_at_once(*this);
     return has_input() || input_ended();
 }
 
@@ -136,7 +137,7 @@ void Socket::unread(Slice slice) {
 void Socket::resume_receiving_if_low() {
     if (wants_input || is_bulk_ || is_closing || input_ended() || queued_ > most_queued / 2) return;
     wants_input = true;
-    loop_.start_receive(*this);
+    carrier_.start_receive(*this);
 }
 
 void Socket::received(Slice slice) {
@@ -149,7 +150,7 @@ void Socket::received(Slice slice) {
     join_crumbs();
     if (queued_ > most_queued && wants_input) {
         wants_input = false;
-        loop_.stop_receive(*this);
+        carrier_.stop_receive(*this);
     }
     if (input_waiter_) {
         input_timer_.cancel();
@@ -216,7 +217,7 @@ void Socket::start_send(Pieces& pieces, Instant deadline) {
     output_->pieces.take(pieces);
     output_->timer.set([](void* self) { static_cast<Socket*>(self)->finish_send(IoStatus::timed_out); }, this);
     output_->timer.arm(loop_.timers(), deadline);
-    loop_.start_send(*this);
+    carrier_.start_send(*this);
 }
 
 void Socket::wait_sent(Waiter waiter) { output_->waiter = waiter; }
@@ -244,7 +245,7 @@ void Socket::sent_bytes(std::size_t count) {
     }
     if (is_closing) return;
     if (!pieces.empty()) {
-        if (send_status_ == IoStatus::ok) loop_.start_send(*this);
+        if (send_status_ == IoStatus::ok) carrier_.start_send(*this);
         return;
     }
     Waiter waiter = output_->waiter;
@@ -267,7 +268,7 @@ void Socket::finish_send(IoStatus status) {
 }
 
 void Socket::shutdown_write() {
-    if (!is_closing) loop_.shutdown_write(*this);
+    if (!is_closing) carrier_.shutdown_write(*this);
 }
 
 void Socket::wake_connect(IoStatus status) {

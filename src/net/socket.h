@@ -1,6 +1,7 @@
-// One TCP connection of one loop, as seen by coroutines: receive() and send() with a deadline, or a plain callback for
-// connections that sleep (an idle connection holds no coroutine frame and no buffer). The loop below it moves the
-// bytes; what arrives before anybody asks is queued up to a bound, then the loop stops receiving (back-pressure).
+// One connection of one loop, as seen by coroutines: receive() and send() with a deadline, or a plain callback for
+// connections that sleep (an idle connection holds no coroutine frame and no buffer). The carrier below it (for TCP the
+// loop) moves the bytes; what arrives before anybody asks is queued up to a bound, then receiving stops
+// (back-pressure).
 //
 // Rules: one thread; at most one waiter for input and one send in flight; whoever waits is destroyed before the socket.
 #pragma once
@@ -25,6 +26,7 @@
 
 namespace net {
 
+class Carrier;
 class Loop;
 
 enum class IoStatus : std::uint8_t {
@@ -58,7 +60,8 @@ class Socket : public base::SlabAllocated<Socket> {
   public:
     static constexpr std::size_t most_queued = 128 * 1024;  // input bytes nobody asked for; then receiving pauses
 
-    Socket(Loop& loop, int descriptor, const SocketAddress& remote);
+    // `carrier` outlives it. The descriptor is -1 unless the carrier is the loop.
+    Socket(Loop& loop, Carrier& carrier, int descriptor, const SocketAddress& remote);
     Socket(const Socket&) = delete;
     ~Socket();
 
@@ -153,8 +156,9 @@ class Socket : public base::SlabAllocated<Socket> {
 
     [[nodiscard]] const SocketAddress& remote() const { return remote_; }
     [[nodiscard]] Loop& loop() const { return loop_; }
+    [[nodiscard]] const Carrier& carrier() const { return carrier_; }
 
-    // ---- for the loop's implementations
+    // ---- for the implementations of Carrier
     struct Output {
         Pieces pieces;                // what is not sent yet
         iovec vectors[Pieces::most];  // for the system call; filled by vector_message()
@@ -192,6 +196,7 @@ class Socket : public base::SlabAllocated<Socket> {
     void resume_receiving_if_low();
 
     Loop& loop_;
+    Carrier& carrier_;
     Slice first_;              // input queue: the first piece...
     std::vector<Slice> rest_;  // ...and those behind it
     std::uint32_t queued_ = 0;

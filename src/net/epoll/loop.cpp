@@ -231,7 +231,7 @@ void EpollLoop::send_some(Socket& socket) {
 // ---- opening and closing
 
 Socket* EpollLoop::add(int descriptor, const SocketAddress& remote) {
-    auto* socket = new Socket(*this, descriptor, remote);
+    auto* socket = new Socket(*this, *this, descriptor, remote);
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.ptr = socket;

@@ -84,7 +84,7 @@ Socket* SimulatedLoop::start_connect(const SocketAddress& address, IoStatus& sta
     if (happens(weather_random_, weather_.reset))
         connection.steps_to_reset = any_size(weather_random_, 1, weather_.reset_within);
 
-    auto* socket = new Socket(*this, -1, address);
+    auto* socket = new Socket(*this, *this, -1, address);
     socket->index = connection.id;
     connection.ends[0].socket = socket;
     connection.give_up.set(
@@ -134,7 +134,7 @@ void SimulatedLoop::accept(Connection& connection) {
         if (!std::exchange(accept_has_failed_, true)) sink.accept_failed(IoStatus::no_descriptors);
         return;
     }
-    end.socket = new Socket(*this, -1, connection.client);
+    end.socket = new Socket(*this, *this, -1, connection.client);
     end.socket->index = connection.id;
     end.socket->flags = 1;
     sink.accepted(SocketPtr(end.socket), (*listener)->address());

@@ -451,7 +451,7 @@ Socket* UringLoop::start_connect(const SocketAddress& address, IoStatus& status)
         status = status_of_errno(errno);
         return nullptr;
     }
-    auto* socket = new Socket(*this, descriptor, address);
+    auto* socket = new Socket(*this, *this, descriptor, address);
     io_uring_sqe* sqe = free_entry();
     sockaddr_storage& native = connect_addresses_[connect_cursor_++ % connect_addresses_.size()];
     socklen_t size = address.to(native);
@@ -547,7 +547,7 @@ void UringLoop::complete_accept(AcceptOperation* operation, int result, bool mor
         return;
     }
     if (result >= 0) {
-        SocketPtr socket(new Socket(*this, result, posix::remote_address(result)));
+        SocketPtr socket(new Socket(*this, *this, result, posix::remote_address(result)));
         listener->sink->accepted(std::move(socket), listener->address());
         if (more) return;
         if (!listener->stopping) return listener->accept_again();
