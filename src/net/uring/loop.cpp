@@ -494,7 +494,7 @@ void UringListener::accept_rest() {
         int accepted = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
         if (accepted < 0) return;
-        sink->accepted(SocketPtr(new Socket(loop, accepted, posix::remote_address(accepted))), address_);
+        sink->accepted(SocketPtr(new Socket(loop, loop, accepted, posix::remote_address(accepted))), address_);
     }
 }
 
