@@ -8,7 +8,7 @@ void RequestHead::reset() {
     method_token = target = raw_path = query = authority = host = upgrade_protocol = {};
     has_query = expect_continue = expect_unknown = accepts_trailers = upgrade = false;
     port = 0;
-    minor_version = 1;
+    minor_version = major_version = 1;
     headers.reset();
     connection.reset();
     framing = BodyFraming::none;

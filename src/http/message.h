@@ -40,6 +40,7 @@ struct RequestHead {
     std::uint16_t port = 0;      // 0: none given
 
     std::uint8_t minor_version = 1;  // 0 or 1; a higher one is treated as 1 (RFC 9110 2.5)
+    std::uint8_t major_version = 1;  // 2: such a head reads as HTTP/1.1's of the same meaning
     Headers headers;
     ConnectionOptions connection;
     BodyFraming framing = BodyFraming::none;  // none, length or chunked
