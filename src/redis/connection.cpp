@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "net/tls/context.h"
 #include "observe/log.h"
 
 namespace redis {
@@ -192,8 +193,8 @@ std::optional<Error> Connection::begin_carrying(net::SocketPtr socket) {
     auto context = net::tls::ClientContext::make(settings_.tls_authorities);
     if (!context) return std::move(context).error();
     std::string name = settings_.tls_name.empty() ? address_->ip.text() : settings_.tls_name;
-    wire_.emplace(std::move(socket), context->session(name, settings_.tls_verify ? net::tls::Verify::chain_and_name
-                                                                                 : net::tls::Verify::nothing));
+    net::tls::Verify verify = settings_.tls_verify ? net::tls::Verify::chain_and_name : net::tls::Verify::nothing;
+    wire_.emplace(net::tls::Layer::secure(std::move(socket), context->session(name, verify)));
     return std::nullopt;
 }
 
@@ -270,26 +271,26 @@ void Connection::become_ready() {
 
 // False if the socket is of no use any more, and all has been told.
 bool Connection::send(net::Pieces& pieces) {
-    wire_->start_send(pieces, net::after(loop_.now(), settings_.send_timeout));
+    (*wire_)->start_send(pieces, net::after(loop_.now(), settings_.send_timeout));
     ++counters_.sends;
-    if (wire_->is_sending()) {
-        wire_->on_sent({[](void* self) { static_cast<Connection*>(self)->sending_settled(); }, this});
+    if ((*wire_)->is_sending()) {
+        (*wire_)->on_sent({[](void* self) { static_cast<Connection*>(self)->sending_settled(); }, this});
         return true;
     }
-    if (wire_->send_status() == net::IoStatus::ok) return true;
-    lose(broken(wire_->send_status(), "send"), Blame::nobody);
+    if ((*wire_)->send_status() == net::IoStatus::ok) return true;
+    lose(broken((*wire_)->send_status(), "send"), Blame::nobody);
     return false;
 }
 
 void Connection::sending_settled() {
-    if (wire_->send_status() != net::IoStatus::ok)
-        return lose(broken(wire_->send_status(), "send"),
-                    wire_->send_status() == net::IoStatus::timed_out ? Blame::server : Blame::nobody);
+    if ((*wire_)->send_status() != net::IoStatus::ok)
+        return lose(broken((*wire_)->send_status(), "send"),
+                    (*wire_)->send_status() == net::IoStatus::timed_out ? Blame::server : Blame::nobody);
     send_commands();
 }
 
 void Connection::send_commands() {
-    while (state_ == State::ready && !wire_->is_sending() && unsent_ != commands_.end()) {
+    while (state_ == State::ready && !(*wire_)->is_sending() && unsent_ != commands_.end()) {
         net::Pieces pieces;
         collect(pieces);
         if (!pieces.empty() && !send(pieces)) return;
@@ -316,14 +317,14 @@ void Connection::collect(net::Pieces& pieces) {
 }
 
 void Connection::read() {
-    while (wire_->has_input()) {
-        net::Received received = wire_->take_input();
+    while ((*wire_)->has_input()) {
+        net::Received received = (*wire_)->take_input();
         reader_->feed(received.slice.text());
         received.slice.reset();
         if (std::optional<Error> error = take_replies()) return lose(std::move(*error), Blame::server);
     }
-    if (wire_->input_ended()) return lose(broken(wire_->input_end(), "connection"), Blame::nobody);
-    wire_->on_input({[](void* self) { static_cast<Connection*>(self)->read(); }, this}, net::never);
+    if ((*wire_)->input_ended()) return lose(broken((*wire_)->input_end(), "connection"), Blame::nobody);
+    (*wire_)->on_input({[](void* self) { static_cast<Connection*>(self)->read(); }, this}, net::never);
 }
 
 Error Connection::broken(net::IoStatus status, std::string_view what) const {

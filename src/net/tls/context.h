@@ -2,22 +2,16 @@
 // protocol versions and ciphers (OpenSSL 3). Any thread may make sessions from it. A copy is the same context.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/result.h"
+#include "net/tls/session.h"
 
-struct ssl_st;
 struct ssl_ctx_st;
 
 namespace net::tls {
-
-struct FreeSession {
-    void operator()(ssl_st* session) const;
-};
-using Session = std::unique_ptr<ssl_st, FreeSession>;
 
 enum class Verify : std::uint8_t {
     nothing,         // encrypted, with whoever answers

@@ -1,6 +1,6 @@
 // TLS over simulated sockets in every weather: what is sent arrives, whoever is not who they should be is refused, and
 // nobody's memory grows.
-#include "net/tls/stream.h"
+#include "net/tls/layer.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -27,8 +27,10 @@ struct Accepted : AcceptSink {
 // One side: what it received, and a text it sends in pieces.
 class Side {
   public:
-    Side(Loop& loop, SocketPtr socket, Session session, base::Random& random)
-        : loop_(loop), random_(random), stream(std::make_unique<Stream>(std::move(socket), std::move(session))) {
+    Side(Loop& loop, SocketPtr socket, Session session, base::Random& random) : loop_(loop), random_(random) {
+        Secured secured = Layer::secure(std::move(socket), std::move(session));
+        stream = std::move(secured.socket);
+        layer = secured.layer;
         listen();
     }
     void send(std::string text) {
@@ -37,7 +39,8 @@ class Side {
     }
     Loop& loop_;
     base::Random& random_;
-    std::unique_ptr<Stream> stream;
+    SocketPtr stream;
+    Layer* layer = nullptr;
     std::string received;
     IoStatus end = IoStatus::ok;
     IoStatus send_end = IoStatus::ok;
@@ -86,13 +89,13 @@ struct Weathers {
     Weather weather;
 };
 
-class StreamTest : public testing::TestWithParam<std::uint64_t> {
+class LayerTest : public testing::TestWithParam<std::uint64_t> {
   protected:
-    StreamTest() {
+    LayerTest() {
         path = testing::TempDir() + "cardea-authority-" + std::to_string(::getpid()) + ".pem";
         authority().write(path);
     }
-    ~StreamTest() override {
+    ~LayerTest() override {
         client.reset();
         server.reset();
         sink.socket.reset();
@@ -132,7 +135,7 @@ class StreamTest : public testing::TestWithParam<std::uint64_t> {
         if (server->received == "hello") return "fine";
         EXPECT_EQ(server->received, "");
         EXPECT_EQ(client->end, IoStatus::failed);
-        return client->stream->failure();
+        return client->layer->failure();
     }
     static std::string text_of(std::size_t size) {
         std::string out;
@@ -149,9 +152,9 @@ class StreamTest : public testing::TestWithParam<std::uint64_t> {
     std::unique_ptr<Side> client;
     std::unique_ptr<Side> server;
 };
-INSTANTIATE_TEST_SUITE_P(Seeds, StreamTest, testing::Range<std::uint64_t>(1, 13));
+INSTANTIATE_TEST_SUITE_P(Seeds, LayerTest, testing::Range<std::uint64_t>(1, 13));
 
-TEST_P(StreamTest, WhatIsSentArrivesBothWays) {
+TEST_P(LayerTest, WhatIsSentArrivesBothWays) {
     Certificate shown = authority().sign("redis", "DNS:redis.example");
     bool is_old = GetParam() % 2 == 0;
     connect(session("redis.example"), shown.server_session(TLS1_2_VERSION, is_old ? TLS1_2_VERSION : TLS1_3_VERSION));
@@ -163,7 +166,7 @@ TEST_P(StreamTest, WhatIsSentArrivesBothWays) {
         [&] { return client->received.size() >= down.size() && server->received.size() >= up.size(); }, minutes(10)));
     EXPECT_TRUE(client->received == down);
     EXPECT_TRUE(server->received == up);
-    EXPECT_TRUE(client->stream->is_greeted());
+    EXPECT_TRUE(client->layer->is_greeted());
     EXPECT_FALSE(client->stream->is_sending());
     // Nobody holds a block while nothing is under way.
     loop.run_for(seconds(10));
@@ -175,7 +178,7 @@ TEST_P(StreamTest, WhatIsSentArrivesBothWays) {
     EXPECT_TRUE(loop.run_until([&] { return client->received.ends_with("pongpongpong"); }, minutes(1)));
 }
 
-TEST_P(StreamTest, WhoeverReadsNothingIsSentABoundedAmount) {
+TEST_P(LayerTest, WhoeverReadsNothingIsSentABoundedAmount) {
     Certificate shown = authority().sign("redis", "DNS:redis.example");
     connect(session("redis.example"), shown.server_session());
     client->send("hello");
@@ -192,7 +195,7 @@ TEST_P(StreamTest, WhoeverReadsNothingIsSentABoundedAmount) {
     EXPECT_TRUE(client->received == much);
 }
 
-TEST_P(StreamTest, CertificatesAreHeldToNameChainAndTime) {
+TEST_P(LayerTest, CertificatesAreHeldToNameChainAndTime) {
     Certificate other = Certificate::authority("Another authority");
     switch (GetParam()) {
         case 1:
@@ -234,7 +237,7 @@ TEST_P(StreamTest, CertificatesAreHeldToNameChainAndTime) {
     }
 }
 
-TEST_P(StreamTest, NothingIsNegotiatedAnew) {
+TEST_P(LayerTest, NothingIsNegotiatedAnew) {
     Certificate shown = authority().sign("redis", "DNS:redis.example");
     Session of_client = session("redis.example");
     Session of_server = shown.server_session(TLS1_2_VERSION, TLS1_2_VERSION);
@@ -251,26 +254,97 @@ TEST_P(StreamTest, NothingIsNegotiatedAnew) {
     EXPECT_EQ(SSL_is_init_finished(asked), 1);
 }
 
-TEST_P(StreamTest, OldVersionsAreRefused) {
+TEST_P(LayerTest, OldVersionsAreRefused) {
     Certificate shown = authority().sign("redis", "DNS:redis.example");
     Session old = shown.server_session(TLS1_VERSION, TLS1_1_VERSION);
     SSL_set_security_level(old.get(), 0);
     connect(session("redis.example"), std::move(old));
     EXPECT_TRUE(loop.run_until([&] { return client->end != IoStatus::ok; }, minutes(1)));
-    EXPECT_FALSE(client->stream->is_greeted());
+    EXPECT_FALSE(client->layer->is_greeted());
 }
 
-TEST_P(StreamTest, ACutWithoutAWordOfTlsIsNoOrderlyEnd) {
+TEST_P(LayerTest, ClosingSaysSo) {
     Certificate shown = authority().sign("redis", "DNS:redis.example");
     connect(session("redis.example"), shown.server_session());
     client->send("hello");
     ASSERT_TRUE(loop.run_until([&] { return server->received == "hello"; }, minutes(1)));
     server.reset();
     EXPECT_TRUE(loop.run_until([&] { return client->end != IoStatus::ok; }, minutes(1)));
+    EXPECT_EQ(client->end, IoStatus::ended);
+}
+
+TEST_P(LayerTest, HalfAConnectionMayEnd) {
+    Certificate shown = authority().sign("redis", "DNS:redis.example");
+    connect(session("redis.example"), shown.server_session());
+    client->send("hello");
+    ASSERT_TRUE(loop.run_until([&] { return server->received == "hello"; }, minutes(1)));
+    ASSERT_TRUE(loop.run_until([&] { return !client->stream->is_sending(); }, minutes(1)));
+    client->stream->shutdown_write();
+    ASSERT_TRUE(loop.run_until([&] { return server->end == IoStatus::ended; }, minutes(1)));
+    const std::string much = text_of(300'000);
+    server->send(much);
+    EXPECT_TRUE(loop.run_until([&] { return client->received.size() >= much.size(); }, minutes(10)));
+    EXPECT_TRUE(client->received == much);
+}
+
+// Whoever is in between may cut the connection, and may not make that look like its end.
+TEST_P(LayerTest, ACutWithoutAWordOfTlsIsNoOrderlyEnd) {
+    Certificate shown = authority().sign("redis", "DNS:redis.example");
+    connect(session("redis.example"), shown.server_session());
+    client->send("hello");
+    ASSERT_TRUE(loop.run_until([&] { return server->received == "hello"; }, minutes(1)));
+    server->is_reading = false;
+    client->is_reading = false;
+    server->send(text_of(3'000'000));
+    loop.run_for(minutes(5));
+    ASSERT_TRUE(server->stream->is_sending());
+    server.reset();  // in the middle of sending
+    client->is_reading = true;
+    while (client->stream->has_input()) client->received += client->stream->take_input().slice.text();
+    client->listen();
+    EXPECT_TRUE(loop.run_until([&] { return client->end != IoStatus::ok; }, minutes(60)));
     EXPECT_EQ(client->end, IoStatus::reset);
 }
 
-TEST_P(StreamTest, WhatIsNoTlsFails) {
+TEST_P(LayerTest, GreetingTellsWhenBothHaveCome) {
+    Certificate shown = authority().sign("redis", "DNS:redis.example");
+    Session silent = shown.server_session();
+    connect(session("redis.example"), std::move(silent));
+    IoStatus greeted = IoStatus::failed;
+    bool is_over = false;
+    client->stream->forget_input_waiter();
+    auto wait = [](Layer& layer, Instant deadline, IoStatus& status, bool& over) -> base::Detached {
+        status = co_await layer.greeting(deadline);
+        over = true;
+    };
+    wait(*client->layer, after(loop.now(), minutes(2)), greeted, is_over);
+    EXPECT_FALSE(is_over);
+    EXPECT_TRUE(loop.run_until([&] { return is_over; }, minutes(3)));
+    EXPECT_EQ(greeted, IoStatus::ok);
+    EXPECT_TRUE(client->layer->is_greeted());
+    // Nobody has said anything yet; what comes now comes as ever.
+    client->listen();
+    server->send("welcome");
+    EXPECT_TRUE(loop.run_until([&] { return client->received == "welcome"; }, minutes(1)));
+}
+
+TEST_P(LayerTest, GreetingHasADeadline) {
+    listener = std::move(*loop.listen({IpAddress::loopback_v4(), 6379}, {}, sink));
+    dial();
+    ASSERT_TRUE(loop.run_until([&] { return dialled && sink.socket; }, minutes(1)));
+    Secured secured = Layer::secure(std::move(dialled), session("redis.example"));
+    IoStatus greeted = IoStatus::ok;
+    auto wait = [](Layer& layer, Instant deadline, IoStatus& status) -> base::Detached {
+        status = co_await layer.greeting(deadline);
+    };
+    Instant begun = loop.now();
+    wait(*secured.layer, after(begun, seconds(10)), greeted);
+    EXPECT_TRUE(loop.run_until([&] { return greeted != IoStatus::ok; }, minutes(1)));
+    EXPECT_EQ(greeted, IoStatus::timed_out);
+    EXPECT_GE(loop.now() - begun, 10'000);
+}
+
+TEST_P(LayerTest, WhatIsNoTlsFails) {
     listener = std::move(*loop.listen({IpAddress::loopback_v4(), 6379}, {}, sink));
     dial();
     ASSERT_TRUE(loop.run_until([&] { return dialled && sink.socket; }, minutes(1)));
@@ -283,10 +357,10 @@ TEST_P(StreamTest, WhatIsNoTlsFails) {
     EXPECT_EQ(client->end, IoStatus::failed);
     EXPECT_FALSE(client->stream->is_sending());
     EXPECT_NE(client->send_end, IoStatus::ok);
-    EXPECT_FALSE(client->stream->failure().empty());
+    EXPECT_FALSE(client->layer->failure().empty());
 }
 
-TEST_P(StreamTest, EitherSideMayGoAtAnyTime) {
+TEST_P(LayerTest, EitherSideMayGoAtAnyTime) {
     Certificate shown = authority().sign("redis", "DNS:redis.example");
     connect(session("redis.example"), shown.server_session());
     client->send(text_of(100'000));
