@@ -76,7 +76,8 @@ base::Result<ClientContext> ClientContext::make(const std::string& authorities) 
     SSL_CTX_set_min_proto_version(made, TLS1_2_VERSION);
     SSL_CTX_set_options(made, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(made,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     bool has_loaded = authorities.empty() ? SSL_CTX_set_default_verify_paths(made) == 1
                                           : SSL_CTX_load_verify_file(made, authorities.c_str()) == 1;
     if (!has_loaded) return Error::us(Code::invalid, fmt::format("no certificates in {}: {}", authorities, why()));

@@ -1,0 +1,204 @@
+#include "net/tls/server_certificates.h"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <new>
+#include <span>
+
+#include "net/tls/ticket_keys.h"
+
+namespace net::tls {
+
+namespace {
+
+using base::Code;
+using base::Error;
+
+template <auto Free>
+struct Freed {
+    template <typename T>
+    void operator()(T* object) const {
+        Free(object);
+    }
+};
+using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
+using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+
+constexpr long session_life_s = 3 * 3600;  // as long as a ticket can be opened
+
+// Forward secrecy and authenticated encryption only.
+constexpr const char* ciphers_of_tls12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+constexpr unsigned char http1_only[] = "\x08http/1.1";
+constexpr unsigned char http2_first[] = "\x02h2\x08http/1.1";
+
+Error failed(std::string_view what) {
+    unsigned long error = ERR_get_error();
+    ERR_clear_error();
+    const char* reason = error == 0 ? nullptr : ERR_reason_error_string(error);
+    return Error::us(Code::invalid, fmt::format("{}: {}", what, reason == nullptr ? "cannot be used" : reason));
+}
+
+// A key with a passphrase must never make the program ask for one.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+base::Result<void> show(SSL_CTX* context, const Identity& identity) {
+    Bio text(BIO_new_mem_buf(identity.certificate.data(), static_cast<int>(identity.certificate.size())));
+    Certificate leaf(PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr));
+    if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) return failed("certificate");
+    SSL_CTX_clear_chain_certs(context);
+    while (Certificate next{PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr)})
+        if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return failed("certificate chain");
+    ERR_clear_error();  // the text has ended
+    Bio secret(BIO_new_mem_buf(identity.key.data(), static_cast<int>(identity.key.size())));
+    Key key(PEM_read_bio_PrivateKey(secret.get(), nullptr, no_passphrase, nullptr));
+    if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1) return failed("private key");
+    return base::success();
+}
+
+std::string normal(std::string_view name) {
+    if (name.ends_with('.')) name.remove_suffix(1);
+    std::string out(name);
+    for (char& letter : out)
+        if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+    return out;
+}
+
+int choose_protocol(SSL* session, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
+                    unsigned offered_size, void*) {
+    bool has_http2 = SSL_get_app_data(session) != nullptr;
+    const unsigned char* ours = has_http2 ? http2_first : http1_only;
+    unsigned size = static_cast<unsigned>(has_http2 ? sizeof http2_first : sizeof http1_only) - 1;
+    unsigned char* chosen = nullptr;
+    if (SSL_select_next_proto(&chosen, out_size, ours, size, offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;  // RFC 7301 3.2
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+base::Result<std::shared_ptr<SSL_CTX>> context_for(const ServerRules& rules, const std::vector<Identity>& identities) {
+    ERR_clear_error();
+    std::shared_ptr<SSL_CTX> out(SSL_CTX_new(TLS_server_method()), Freed<SSL_CTX_free>{});
+    if (!out) return failed("TLS");
+    SSL_CTX* context = out.get();
+    bool has_tls12 = rules.has_tls12 && rules.suite != CipherSuite::modern;
+    SSL_CTX_set_min_proto_version(context, has_tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    SSL_CTX_set_max_proto_version(context, rules.has_tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    const char* ciphers = rules.suite == CipherSuite::custom ? rules.ciphers.c_str() : ciphers_of_tls12;
+    if (SSL_CTX_set_cipher_list(context, ciphers) != 1) return failed("ssl_ciphers");
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                     SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_timeout(context, session_life_s);
+    SSL_CTX_set_num_tickets(context, 1);
+    constexpr unsigned char same_for_all[] = "cardea";
+    SSL_CTX_set_session_id_context(context, same_for_all, sizeof same_for_all - 1);
+    use_ticket_keys(context);
+    SSL_CTX_set_alpn_select_cb(context, &choose_protocol, nullptr);
+    for (const Identity& identity : identities) TRY_VOID(show(context, identity));
+    return out;
+}
+
+}  // namespace
+
+// Which context serves the name in a client's hello.
+struct Choice {
+    static int choose(SSL* session, int*, void* certificates) {
+        const char* name = SSL_get_servername(session, TLSEXT_NAMETYPE_host_name);
+        SSL_CTX* chosen = static_cast<const ServerCertificates*>(certificates)->shown_for(name == nullptr ? "" : name);
+        if (chosen != SSL_get_SSL_CTX(session)) SSL_set_SSL_CTX(session, chosen);
+        return name == nullptr ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
+    }
+};
+
+base::Result<std::shared_ptr<const ServerCertificates>> ServerCertificates::make(
+    const ServerRules& rules, const std::vector<Entry>& entries, const std::vector<Identity>& fallback) {
+    std::shared_ptr<ServerCertificates> out(new ServerCertificates);
+    TRY(context, context_for(rules, fallback));
+    out->fallback_ = std::move(context);
+    SSL_CTX_set_tlsext_servername_callback(out->fallback_.get(), &Choice::choose);
+    SSL_CTX_set_tlsext_servername_arg(out->fallback_.get(), out.get());
+    for (const Entry& entry : entries) {
+        if (entry.names.empty()) continue;
+        auto made = context_for(rules, entry.identities);
+        if (!made)
+            return Error::us(Code::invalid, fmt::format("certificate of {}: {}", entry.names[0], made.error().detail));
+        for (const std::string& name : entry.names) out->by_name_.emplace(normal(name), *made);
+    }
+    return std::shared_ptr<const ServerCertificates>(std::move(out));
+}
+
+// kong.md 3.8: exact, then `*.rest`, then `first.*`, then `*`.
+ssl_ctx_st* ServerCertificates::shown_for(std::string_view asked) const {
+    auto find = [&](const std::string& name) -> ssl_ctx_st* {
+        auto found = by_name_.find(name);
+        return found == by_name_.end() ? nullptr : found->second.get();
+    };
+    if (by_name_.empty()) return fallback_.get();
+    std::string name = normal(asked);
+    ssl_ctx_st* found = name.empty() ? nullptr : find(name);
+    if (std::size_t dot = name.find('.'); found == nullptr && dot != name.npos) found = find("*" + name.substr(dot));
+    if (std::size_t dot = name.rfind('.'); found == nullptr && dot != name.npos)
+        found = find(name.substr(0, dot + 1) + "*");
+    if (found == nullptr) found = find("*");
+    return found != nullptr ? found : fallback_.get();
+}
+
+Session ServerCertificates::session(Offer offer) const {
+    Session out(SSL_new(fallback_.get()));
+    if (!out) throw std::bad_alloc();
+    SSL_set_accept_state(out.get());
+    static char offers_http2 = 0;
+    SSL_set_app_data(out.get(), offer == Offer::http2_and_http1 ? &offers_http2 : nullptr);
+    return out;
+}
+
+base::Result<Identity> make_self_signed() {
+    constexpr long life_s = 20L * 365 * 24 * 3600;
+    Key key(EVP_EC_gen("P-256"));
+    Certificate made(X509_new());
+    std::uint64_t serial = 0;
+    if (!key || !made || RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) != 1)
+        return failed("self-signed certificate");
+    X509_set_version(made.get(), X509_VERSION_3);
+    ASN1_INTEGER_set_uint64(X509_get_serialNumber(made.get()), serial >> 1);
+    X509_gmtime_adj(X509_getm_notBefore(made.get()), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(made.get()), life_s);
+    X509_set_pubkey(made.get(), key.get());
+    X509_NAME* name = X509_get_subject_name(made.get());
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1,
+                               0);
+    X509_set_issuer_name(made.get(), name);
+    auto extend = [&](int kind, const char* value) {
+        std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>> extension(
+            X509V3_EXT_conf_nid(nullptr, nullptr, kind, value));
+        return extension && X509_add_ext(made.get(), extension.get(), -1) == 1;
+    };
+    bool is_made = extend(NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1") &&
+                   extend(NID_basic_constraints, "critical,CA:FALSE") &&
+                   extend(NID_key_usage, "critical,digitalSignature") && extend(NID_ext_key_usage, "serverAuth") &&
+                   X509_sign(made.get(), key.get(), EVP_sha256()) > 0;
+    Bio certificate(BIO_new(BIO_s_mem()));
+    Bio secret(BIO_new(BIO_s_secmem()));
+    is_made = is_made && PEM_write_bio_X509(certificate.get(), made.get()) == 1 &&
+              PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1;
+    if (!is_made) return failed("self-signed certificate");
+    auto text_of = [](BIO* from) {
+        char* text = nullptr;
+        long size = BIO_get_mem_data(from, &text);
+        return std::string(text, static_cast<std::size_t>(size));
+    };
+    return Identity{text_of(certificate.get()), text_of(secret.get())};
+}
+
+}  // namespace net::tls
