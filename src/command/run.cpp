@@ -79,6 +79,7 @@ class Program {
     base::Result<void> start_serving();
     // Reads, checks, compiles and publishes the documents. The report says what was wrong, warnings included.
     bool load(std::string& report);
+    base::Result<std::vector<net::tls::Identity>> default_identities();
     void reload();
     void begin_upgrade();
     void fill_admin_pages();
@@ -96,6 +97,7 @@ class Program {
     Inheritance inheritance_;
     char** arguments_;
     std::string program_;
+    std::optional<net::tls::Identity> self_signed_;
     Events events_;
     observe::Writer writer_;
     std::optional<observe::AccessFormat> access_format_;
@@ -208,7 +210,9 @@ base::Result<void> Program::start_serving() {
     server_->run();
     for (const gateway::Server::Address& address : server_->addresses())
         std::fprintf(stderr, "listening on %s (%s)\n", address.address.text().c_str(),
-                     address.is_admin ? "admin" : "proxy");
+                     address.is_admin ? "admin"
+                     : address.is_tls ? "proxy, TLS"
+                                      : "proxy");
     log(Level::notice, "cardea", "serving",
         {{"version", base::version},
          {"loop", net::name(server_->loop_kind())},
@@ -233,6 +237,23 @@ void Program::watch_documents() {
 
 // ---- documents
 
+// The files are read again with each load: who renews a certificate reloads.
+base::Result<std::vector<net::tls::Identity>> Program::default_identities() {
+    std::vector<net::tls::Identity> out;
+    for (std::size_t i = 0; i < settings_.ssl_certificates.size(); ++i) {
+        TRY(certificate, schema::read_file(settings_.ssl_certificates[i], {}));
+        TRY(key, schema::read_file(settings_.ssl_keys[i], {}));
+        out.push_back({std::move(certificate.bytes), std::move(key.bytes)});
+    }
+    if (!out.empty()) return out;
+    if (!self_signed_) {
+        TRY(made, net::tls::make_self_signed());
+        self_signed_ = std::move(made);
+    }
+    out.push_back(*self_signed_);
+    return out;
+}
+
 bool Program::load(std::string& report) {
     auto sources = read_documents(settings_);
     if (!sources) {
@@ -250,10 +271,21 @@ bool Program::load(std::string& report) {
     if (!result.ok()) return false;
     Facts facts{++version_, result.document.routes.size(), result.document.services.size(),
                 result.document.upstreams.size(), std::chrono::system_clock::now().time_since_epoch() / 1ms};
-    auto snapshot = gateway::Snapshot::compile(
-        std::move(result.document), *live_,
-        {version_, server_->process().shared, static_cast<unsigned>(server_->metrics().cores()), facts.loaded_at,
-         resolver_.get(), &settings_.resolve});
+    gateway::CompileOptions options{
+        version_,        server_->process().shared, static_cast<unsigned>(server_->metrics().cores()),
+        facts.loaded_at, resolver_.get(),           &settings_.resolve};
+    bool has_tls = std::any_of(settings_.proxy_listen.begin(), settings_.proxy_listen.end(),
+                               [](const gateway::ListenAddress& listen) { return listen.ssl; });
+    if (has_tls) {
+        auto identities = default_identities();
+        if (!identities) {
+            report += "cardea: " + identities.error().detail + "\n";
+            return false;
+        }
+        options.tls = &settings_.tls;
+        options.identities = std::move(*identities);
+    }
+    auto snapshot = gateway::Snapshot::compile(std::move(result.document), *live_, options);
     if (!snapshot) {
         report += "cardea: " + snapshot.error().detail + "\n";
         return false;
@@ -480,6 +512,7 @@ kong::LoadOptions load_options(const gateway::Settings& settings) {
         if (is_wanted(type.name))
             options.served.plugins.push_back({type.name, type.config, type.aliases, type.is_for_consumers});
     options.served.ordering = true;
+    options.served.certificates = true;
     options.random = [] {
         std::random_device device;
         return static_cast<std::uint64_t>(device()) << 32 | device();

@@ -175,6 +175,8 @@ class Loading {
         make_absolute(target_.settings.logs.access);
         make_absolute(target_.settings.logs.admin_access);
         make_absolute(target_.settings.pid_file);
+        for (std::string& path : target_.settings.ssl_certificates) make_absolute(path);
+        for (std::string& path : target_.settings.ssl_keys) make_absolute(path);
     }
 
     void make_absolute(std::string& path) const {
@@ -206,6 +208,15 @@ class Loading {
         if (!settings.documents.empty() && !settings.document_text.empty())
             sources_.problem(Severity::error, winners_.at("declarative_config_string")->name_mark,
                              "declarative_config_string", "declarative_config is set too; one document only");
+        if (settings.ssl_certificates.size() != settings.ssl_keys.size())
+            sources_.problem(Severity::error, sources_.mark("ssl_cert"), "ssl_cert",
+                             "ssl_cert and ssl_cert_key must name as many files");
+        if ((settings.tls.suite == net::tls::CipherSuite::custom) == settings.tls.ciphers.empty())
+            sources_.problem(Severity::error, sources_.mark("ssl_ciphers"), "ssl_ciphers",
+                             "goes with ssl_cipher_suite custom, and only with it");
+        if (settings.tls.suite == net::tls::CipherSuite::modern && !settings.tls.has_tls13)
+            sources_.problem(Severity::error, sources_.mark("ssl_protocols"), "ssl_protocols",
+                             "ssl_cipher_suite modern is TLSv1.3");
         check_ports();
     }
 

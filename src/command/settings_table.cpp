@@ -117,6 +117,29 @@ Done set_field_name(View value, std::string& out) {
     return set_text(value, out);
 }
 
+base::Result<std::vector<gateway::ListenAddress>> without_tls(base::Result<std::vector<gateway::ListenAddress>> read) {
+    if (read)
+        for (const gateway::ListenAddress& listen : *read)
+            if (listen.ssl)
+                return invalid(fmt::format("{}: flag ssl: TLS is served for clients only", listen.address.text()));
+    return read;
+}
+
+// Kong's words: TLSv1 and TLSv1.1 are broken (RFC 8996).
+Done set_protocols(View value, net::tls::ServerRules& out) {
+    out.has_tls12 = out.has_tls13 = false;
+    while (!(value = trimmed(value)).empty()) {
+        std::size_t size = std::min(value.find(' '), value.size());
+        View word = value.substr(0, size);
+        if (word != "TLSv1.2" && word != "TLSv1.3")
+            return invalid(fmt::format("{}: only TLSv1.2 and TLSv1.3 are served", word));
+        (word == "TLSv1.2" ? out.has_tls12 : out.has_tls13) = true;
+        value.remove_prefix(size);
+    }
+    if (!out.has_tls12 && !out.has_tls13) return invalid("expected TLSv1.2, TLSv1.3 or both");
+    return base::success();
+}
+
 constexpr auto served = Standing::served;
 constexpr auto no_effect = Standing::no_effect;
 constexpr auto unserved = Standing::unserved;
@@ -132,9 +155,9 @@ std::vector<Setting> make_table() {
         "Where clients connect: `off`, or a list of `IP:PORT [flags]`.",
         [](Target& t, View v) { return set_list(read_listen(v), t.settings.proxy_listen); });
     add("admin_listen", "listen", "127.0.0.1:8001", "Where status and metrics are shown. Keep it off public addresses.",
-        [](Target& t, View v) { return set_list(read_listen(v), t.settings.admin_listen); });
+        [](Target& t, View v) { return set_list(without_tls(read_listen(v)), t.settings.admin_listen); });
     add("status_listen", "listen", "off", "A second place for the same pages, such as one for the monitoring network.",
-        [](Target& t, View v) { return set_list(read_listen(v), t.settings.status_listen); });
+        [](Target& t, View v) { return set_list(without_tls(read_listen(v)), t.settings.status_listen); });
     add("workers", "number or auto", "auto", "Threads that serve, each with its own loop; `auto`: as many as cores.",
         [](Target& t, View v) -> Done {
             if (v == "auto") {
@@ -166,6 +189,32 @@ std::vector<Setting> make_table() {
             if (!v.starts_with('/')) return invalid("expected an absolute path");
             return set_text(v, t.settings.prefix);
         });
+
+    group = "TLS";
+    add("ssl_cert", "list of paths", "",
+        "Certificate chains, PEM, shown where no name of the document fits; one for each kind of key. Empty: one for "
+        "`localhost` is made at start.",
+        [](Target& t, View v) { return set_texts(v, t.settings.ssl_certificates); });
+    add("ssl_cert_key", "list of paths", "", "The keys of ssl_cert, PEM, in the same order.",
+        [](Target& t, View v) { return set_texts(v, t.settings.ssl_keys); });
+    add("ssl_cipher_suite", "modern, intermediate or custom", "intermediate",
+        "`modern`: TLS 1.3 only. `intermediate`: TLS 1.2 too, with forward secrecy and authenticated ciphers. "
+        "`custom`: ssl_ciphers.",
+        [](Target& t, View v) -> Done {
+            std::string word;
+            TRY_VOID(set_choice(v, {"modern", "intermediate", "custom"}, word));
+            t.settings.tls.suite = word == "modern"         ? net::tls::CipherSuite::modern
+                                   : word == "intermediate" ? net::tls::CipherSuite::intermediate
+                                                            : net::tls::CipherSuite::custom;
+            return base::success();
+        });
+    add("ssl_ciphers", "text", "", "Ciphers of TLS 1.2 in OpenSSL's notation, with ssl_cipher_suite `custom`.",
+        [](Target& t, View v) { return set_text(v, t.settings.tls.ciphers); });
+    add("ssl_protocols", "list", "TLSv1.2 TLSv1.3", "Versions that clients may speak.",
+        [](Target& t, View v) { return set_protocols(v, t.settings.tls); });
+    add("limit_handshakes", "number", "1000",
+        "TLS handshakes that a core has under way at once; connections beyond it are closed.",
+        [](Target& t, View v) { return set_number(v, {1, 1 << 20}, t.settings.limits.handshakes); });
 
     group = "Document";
     add("declarative_config", "list of paths", "",
@@ -370,12 +419,10 @@ std::vector<Setting> make_table() {
     auto known = [&](Standing standing, View name, View fallback, View why, bool secret = false) {
         out.push_back({name, standing, group, "", fallback, why, nullptr, secret});
     };
-    constexpr View no_tls = "TLS is not served by this version";
-    for (View name : {"ssl_cert", "ssl_cert_key", "ssl_dhparam", "client_ssl_cert", "client_ssl_cert_key",
-                      "admin_ssl_cert", "admin_ssl_cert_key", "status_ssl_cert", "status_ssl_cert_key", "ssl_ciphers"})
+    constexpr View no_tls = "this part of TLS is not served by this version";
+    for (View name : {"ssl_dhparam", "client_ssl_cert", "client_ssl_cert_key", "admin_ssl_cert", "admin_ssl_cert_key",
+                      "status_ssl_cert", "status_ssl_cert_key"})
         known(refused, name, "", no_tls, name.ends_with("key"));
-    known(refused, "ssl_cipher_suite", "intermediate", no_tls);
-    known(refused, "ssl_protocols", "TLSv1.2 TLSv1.3", no_tls);
     known(refused, "ssl_prefer_server_ciphers", "on", no_tls);
     known(refused, "ssl_session_tickets", "on", no_tls);
     known(no_effect, "ssl_session_timeout", "1d", no_tls);

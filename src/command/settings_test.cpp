@@ -172,7 +172,7 @@ TEST(Settings, AllErrorsAtOnceWithTheirPlaces) {
         "log_level = loud\n"
         "no equals sign\n"
         "  prox_listen = 0.0.0.0:80\n"
-        "proxy_listen = 0.0.0.0:80, 0.0.0.0:443 ssl\n"
+        "proxy_listen = 0.0.0.0:80, 0.0.0.0:443 http2\n"
         "workers = 0\n"
         "= x\n"
         "two words = x\n");
@@ -180,23 +180,24 @@ TEST(Settings, AllErrorsAtOnceWithTheirPlaces) {
         .set("client_max_body_size=lots")
         .set("nonsense")
         .flag("--listen", "8000");
-    EXPECT_EQ(given.report(),
-              "cardea.conf:2:1: error: expected `name = value`\n"
-              "cardea.conf:6:1: error: expected `name = value`\n"
-              "cardea.conf:7:1: error: expected `name = value`\n"
-              "--set nonsense: error: expected --set name=value\n"
-              "cardea.conf:1:13: error: log_level: `loud`: expected one of: debug, info, notice, warn, error, crit, "
-              "alert, emerg\n"
-              "cardea.conf:3:3: error: prox_listen: unknown setting\n"
-              "    Did you mean proxy_listen?\n"
-              "cardea.conf:4:16: error: proxy_listen: `0.0.0.0:80, 0.0.0.0:443 ssl`: 0.0.0.0:443: flag ssl: TLS is not "
-              "served by this version\n"
-              "cardea.conf:5:11: error: workers: `0`: must be between 1 and 1024\n"
-              "KONG_TRUSTED_IPS: error: trusted_ips: `everybody`: everybody: expected an address or block, as in "
-              "10.0.0.0/8 or ::1\n"
-              "--set client_max_body_size: error: client_max_body_size: `lots`: expected a size, as in 512, 8k or 10m\n"
-              "--listen: error: proxy_listen: `8000`: 8000: expected IP:PORT, as in 0.0.0.0:8000 or [::]:8000\n"
-              "11 errors, 0 warnings\n");
+    EXPECT_EQ(
+        given.report(),
+        "cardea.conf:2:1: error: expected `name = value`\n"
+        "cardea.conf:6:1: error: expected `name = value`\n"
+        "cardea.conf:7:1: error: expected `name = value`\n"
+        "--set nonsense: error: expected --set name=value\n"
+        "cardea.conf:1:13: error: log_level: `loud`: expected one of: debug, info, notice, warn, error, crit, "
+        "alert, emerg\n"
+        "cardea.conf:3:3: error: prox_listen: unknown setting\n"
+        "    Did you mean proxy_listen?\n"
+        "cardea.conf:4:16: error: proxy_listen: `0.0.0.0:80, 0.0.0.0:443 http2`: 0.0.0.0:443: flag http2: HTTP/2 is "
+        "served over TLS only: add ssl\n"
+        "cardea.conf:5:11: error: workers: `0`: must be between 1 and 1024\n"
+        "KONG_TRUSTED_IPS: error: trusted_ips: `everybody`: everybody: expected an address or block, as in "
+        "10.0.0.0/8 or ::1\n"
+        "--set client_max_body_size: error: client_max_body_size: `lots`: expected a size, as in 512, 8k or 10m\n"
+        "--listen: error: proxy_listen: `8000`: 8000: expected IP:PORT, as in 0.0.0.0:8000 or [::]:8000\n"
+        "11 errors, 0 warnings\n");
 }
 
 TEST(Settings, AValueThatLosesIsCheckedToo) {
@@ -262,12 +263,27 @@ TEST(Settings, KongsContainerVariablesWork) {
 }
 
 TEST(Settings, WhatProtectsIsNeverIgnored) {
-    for (const char* option :
-         {"ssl_cert=/x.pem", "client_ssl=on", "stream_listen=0.0.0.0:9000", "enforce_rbac=on", "ssl_protocols=TLSv1.3",
-          "nginx_proxy_proxy_ssl_verify=on", "nginx_http_deny=all", "nginx_proxy_add_header=X-Frame-Options DENY",
-          "nginx_http_include=/x.conf", "nginx_proxy_set_real_ip_from=10.0.0.0/8", "database=postgres",
-          "router_flavor=expressions", "role=data_plane", "real_ip_header=proxy_protocol", "vault_aws_region=x",
-          "vaults=aws"})
+    for (const char* option : {"ssl_cert=/x.pem",
+                               "client_ssl=on",
+                               "admin_listen=127.0.0.1:8001 ssl",
+                               "ssl_protocols=TLSv1.1 TLSv1.2",
+                               "ssl_cipher_suite=old",
+                               "ssl_ciphers=AES128-SHA",
+                               "ssl_dhparam=/x.pem",
+                               "tls_certificate_verify=on",
+                               "stream_listen=0.0.0.0:9000",
+                               "enforce_rbac=on",
+                               "nginx_proxy_proxy_ssl_verify=on",
+                               "nginx_http_deny=all",
+                               "nginx_proxy_add_header=X-Frame-Options DENY",
+                               "nginx_http_include=/x.conf",
+                               "nginx_proxy_set_real_ip_from=10.0.0.0/8",
+                               "database=postgres",
+                               "router_flavor=expressions",
+                               "role=data_plane",
+                               "real_ip_header=proxy_protocol",
+                               "vault_aws_region=x",
+                               "vaults=aws"})
         EXPECT_FALSE(Given().set(option).load().ok()) << option;
     for (const char* option :
          {"ssl_cert=", "client_ssl=off", "ssl_protocols=TLSv1.2 TLSv1.3", "stream_listen=off", "enforce_rbac=false",

@@ -41,8 +41,10 @@ base::Result<void> read_listen_flag(View flag, gateway::ListenAddress& out) {
     View name = flag.substr(0, flag.find('='));
     View value = name.size() == flag.size() ? View() : flag.substr(name.size() + 1);
     bool has_value = name.size() != flag.size();
-    if (name == "ssl") return invalid("flag ssl: TLS is not served by this version");
-    if (name == "http2") return invalid("flag http2: HTTP/2 is not served by this version");
+    if ((name == "ssl" || name == "http2") && !has_value) {
+        (name == "ssl" ? out.ssl : out.http2) = true;
+        return base::success();
+    }
     if (name == "proxy_protocol")
         return invalid("flag proxy_protocol: the PROXY protocol is not served by this version");
     if (name == "udp") return invalid("flag udp: streams are not served by this version");
@@ -66,8 +68,10 @@ base::Result<void> read_listen_flag(View flag, gateway::ListenAddress& out) {
         (name == "ipv6only" ? out.ipv6_only : out.keep_alive) = value == "on";
         return base::success();
     }
-    return invalid(fmt::format(
-        "unknown flag {}; known are backlog=N, bind, deferred, ipv6only=on|off, reuseport, so_keepalive=on|off", flag));
+    return invalid(
+        fmt::format("unknown flag {}; known are backlog=N, bind, deferred, http2, ipv6only=on|off, reuseport, "
+                    "so_keepalive=on|off, ssl",
+                    flag));
 }
 
 base::Result<gateway::ListenAddress> read_one_listen(View text) {
@@ -90,6 +94,8 @@ base::Result<gateway::ListenAddress> read_one_listen(View text) {
             return invalid(fmt::format("{}: {}", address, read.error().detail));
         text = trimmed(text.substr(size));
     }
+    if (out.http2 && !out.ssl)
+        return invalid(fmt::format("{}: flag http2: HTTP/2 is served over TLS only: add ssl", address));
     return out;
 }
 }  // namespace

@@ -56,15 +56,19 @@ TEST(SettingsValues, ListenAddresses) {
     EXPECT_FALSE((*list)[1].ipv6_only);
     EXPECT_TRUE((*list)[1].deferred);
     EXPECT_TRUE((*list)[1].keep_alive);
+    auto encrypted = read_listen("0.0.0.0:8000, 0.0.0.0:8443 ssl http2 reuseport");
+    ASSERT_TRUE(encrypted.ok());
+    EXPECT_FALSE((*encrypted)[0].ssl);
+    EXPECT_TRUE((*encrypted)[1].ssl);
+    EXPECT_TRUE((*encrypted)[1].http2);
     EXPECT_TRUE(read_listen("off")->empty());
     EXPECT_EQ(read_listen("127.0.0.1:0, 127.0.0.1:0")->size(), 2u);
 }
 
 TEST(SettingsValues, AListenAddressThatCannotBeHadAsAskedIsRefused) {
-    EXPECT_EQ(reason(read_listen("0.0.0.0:8443 ssl http2")),
-              "0.0.0.0:8443: flag ssl: TLS is not served by this version");
     EXPECT_EQ(reason(read_listen("0.0.0.0:8443 http2")),
-              "0.0.0.0:8443: flag http2: HTTP/2 is not served by this version");
+              "0.0.0.0:8443: flag http2: HTTP/2 is served over TLS only: add ssl");
+    EXPECT_NE(reason(read_listen("0.0.0.0:8443 ssl=on")).find("unknown flag ssl=on"), std::string::npos);
     EXPECT_NE(reason(read_listen("0.0.0.0:80 proxy_protocol")).find("PROXY"), std::string::npos);
     EXPECT_NE(reason(read_listen("unix:/run/x.sock")).find("unix sockets are not served"), std::string::npos);
     EXPECT_NE(reason(read_listen("0.0.0.0:80 setfib=1")).find("unknown flag setfib=1; known are"), std::string::npos);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gateway/connection.h"
+#include "gateway/greeting.h"
 #include "observe/log.h"
 
 namespace gateway {
@@ -41,6 +42,7 @@ base::Detached refuse(net::SocketPtr socket) {
 void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) {
     // The admin pages stay reachable when the clients' door is full.
     bool may_enter = entrance_ == Entrance::admin || core_.process.enter(socket->remote().ip);
+    if (may_enter && tls_) return Greeting::begin(core_, std::move(socket), local, serve_, *tls_);
     if (may_enter) return Connection::begin(core_, std::move(socket), local, serve_, entrance_);
     core_.metrics.add(Counter::connections_refused_limit);
     static thread_local observe::Throttle throttle;
@@ -49,7 +51,7 @@ void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) 
                      {{"client", socket->remote().text()},
                       {"connections", core_.process.connections()},
                       {"not_shown", *held_back}});
-    refuse(std::move(socket));
+    if (!tls_) refuse(std::move(socket));  // else just closed: an answer would cost a handshake
 }
 
 void Acceptor::accept_failed(net::IoStatus status) {

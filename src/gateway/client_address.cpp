@@ -61,7 +61,7 @@ void identify_client(Transaction& transaction, const net::SocketAddress& remote,
     client.local = local;
     client.address = remote;
     client.is_trusted = !settings.trusted_ips.empty() && is_trusted(remote.ip, settings);
-    client.scheme = "http";
+    client.scheme = client.tls != nullptr ? "https" : "http";
     client.forwarded_host = transaction.request.host;
     client.forwarded_port = public_port(local.port, settings);
     if (!client.is_trusted) return;

@@ -127,8 +127,8 @@ ClientFraming framing_for(const Transaction& transaction) {
 // ---- life
 
 void Connection::begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
-                       Entrance entrance) {
-    auto* self = new Connection(core, std::move(socket), local, serve, entrance);
+                       Entrance entrance, const net::tls::Layer* tls) {
+    auto* self = new Connection(core, std::move(socket), local, serve, entrance, tls);
     self->insert_before(core.asleep_);
     // A client that has connected should say something soon.
     self->socket_->on_input({&Connection::wake, self},
@@ -136,12 +136,13 @@ void Connection::begin(Core& core, net::SocketPtr socket, const net::SocketAddre
 }
 
 Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
-                       Entrance entrance)
+                       Entrance entrance, const net::tls::Layer* tls)
     : core_(core),
       socket_(std::move(socket)),
       local_(local),
       serve_(serve),
       entrance_(entrance),
+      tls_(tls),
       number_(core.next_connection_number()) {
     if (entrance_ == Entrance::admin) return;
     core_.metrics.add(Counter::connections_accepted);
@@ -236,6 +237,7 @@ void Connection::begin_transaction(Transaction& transaction, const HeadReader& r
     ++requests_;
     transaction.entrance = entrance_;
     if (entrance_ == Entrance::clients) core_.metrics.add(Counter::requests);
+    transaction.client.tls = tls_;
     transaction.client.connection = number_;
     transaction.client.connection_requests = requests_;
     core_.request_ids.write(transaction.request_id.data());

@@ -15,9 +15,10 @@ namespace gateway {
 
 class Connection : public ConnectionLink, public base::SlabAllocated<Connection> {
   public:
-    // Owns itself: goes away when either side has closed. Counted by core.process until then.
+    // `tls`: the layer that carries the socket, if one does. Owns itself: goes away when either side has closed.
+    // Counted by core.process until then.
     static void begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
-                      Entrance entrance);
+                      Entrance entrance, const net::tls::Layer* tls = nullptr);
     // At once, whatever it is doing; it is gone afterwards.
     void close();
 
@@ -49,7 +50,7 @@ class Connection : public ConnectionLink, public base::SlabAllocated<Connection>
     };
 
     Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
-               Entrance entrance);
+               Entrance entrance, const net::tls::Layer* tls);
     ~Connection();
 
     void sleep();
@@ -72,6 +73,7 @@ class Connection : public ConnectionLink, public base::SlabAllocated<Connection>
     net::SocketAddress local_;
     ServeFunction serve_;
     Entrance entrance_;
+    const net::tls::Layer* tls_;  // below the socket; null: plain
     std::coroutine_handle<> serving_;
     std::uint64_t number_;
     std::uint32_t requests_ = 0;

@@ -1,6 +1,7 @@
 #include "gateway/core.h"
 
 #include "gateway/connection.h"
+#include "gateway/greeting.h"
 
 namespace gateway {
 
@@ -74,6 +75,7 @@ void Core::drain(net::Milliseconds grace) {
 }
 
 void Core::close_all() {
+    while (!greeting_.is_alone()) static_cast<Greeting*>(greeting_.next)->close();
     while (!asleep_.is_alone()) static_cast<Connection*>(asleep_.next)->close();
     while (!awake_.is_alone()) static_cast<Connection*>(awake_.next)->close();
     in_background_.clear();

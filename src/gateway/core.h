@@ -29,6 +29,7 @@
 namespace gateway {
 
 class Connection;
+class Greeting;
 struct Transaction;
 
 // What the admin pages show and do; filled by the program before the cores run. Called on a core's thread.
@@ -117,7 +118,9 @@ class Core {
     // dropped. Ends with the core at the latest.
     void go_on_in_background(std::unique_ptr<Transaction> transaction);
     static constexpr std::size_t most_in_background = 256;
-    [[nodiscard]] bool has_connections() const { return !awake_.is_alone() || !asleep_.is_alone(); }
+    [[nodiscard]] bool has_connections() const {
+        return !awake_.is_alone() || !asleep_.is_alone() || !greeting_.is_alone();
+    }
 
     // The value of Date for this turn.
     [[nodiscard]] std::string_view date();
@@ -137,10 +140,13 @@ class Core {
 
   private:
     friend class Connection;
+    friend class Greeting;
     std::shared_ptr<CoreSnapshot> snapshot_;
     std::uint64_t seed_;
-    ConnectionLink awake_;   // serving a request
-    ConnectionLink asleep_;  // waiting for one
+    ConnectionLink awake_;     // serving a request
+    ConnectionLink asleep_;    // waiting for one
+    ConnectionLink greeting_;  // TLS handshakes, and connections that have not begun one
+    std::size_t handshakes_ = 0;
     std::vector<base::Task<void>> in_background_;
     bool is_draining_ = false;
     net::Timer drain_timer_;

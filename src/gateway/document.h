@@ -185,6 +185,26 @@ struct ConsumerGroup {
     Tags tags;
 };
 
+// A chain and its key, PEM; perhaps the same with another kind of key.
+struct Certificate {
+    base::Uuid id;
+    std::string cert;
+    std::string key;
+    std::string cert_alt;  // may be empty
+    std::string key_alt;
+};
+
+// Which certificate is shown to clients that ask for this name: exact, `*.rest`, `first.*` or `*`.
+struct ServerName {
+    std::string name;
+    base::Uuid certificate;
+};
+
+struct CaCertificate {
+    base::Uuid id;
+    std::string cert;  // PEM
+};
+
 struct Document {
     std::vector<std::string> files;  // marks name them by index
     std::vector<Service> services;
@@ -193,6 +213,9 @@ struct Document {
     std::vector<Consumer> consumers;
     std::vector<ConsumerGroup> consumer_groups;
     std::vector<PluginUse> plugins;
+    std::vector<Certificate> certificates;
+    std::vector<ServerName> server_names;
+    std::vector<CaCertificate> ca_certificates;
     std::vector<schema::Tree> trees;  // own the plugin configurations
     schema::Resolve resolve;          // what references to secrets in plugin configurations stand for
 };

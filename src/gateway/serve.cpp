@@ -5,6 +5,7 @@
 #include "gateway/response_body.h"
 #include "http/characters.h"
 #include "http/path.h"
+#include "net/tls/layer.h"
 #include "observe/log.h"
 #include "plugin/identity.h"
 #include "upstream/retry.h"
@@ -59,7 +60,8 @@ const ServedRoute* find_route(Transaction& transaction, std::string_view method)
                          name = header.name;
                          value = header.value;
                      }};
-    query.tls = false;
+    query.tls = transaction.client.tls != nullptr;
+    if (query.tls) query.sni = transaction.client.tls->server_name();
     query.source = transaction.client.remote;
     query.destination = transaction.client.local;
     return transaction.snapshot->shared().match(query, transaction.match);

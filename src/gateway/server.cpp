@@ -9,6 +9,8 @@
 namespace gateway {
 
 namespace {
+// What `ssl http2` offers: HTTP/2 once there is a connection for it (Greeting::hand_over).
+constexpr net::tls::Offer http2_offer = net::tls::Offer::http1;
 constexpr net::Milliseconds drain_check{10};
 constexpr net::Milliseconds last_turn{5};
 constexpr int most_last_turns = 100;
@@ -57,6 +59,9 @@ base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
         worker->core->admin_log = make_admin_log_(i);
         if (snapshot_) worker->core->use(snapshot_);
         worker->proxy = std::make_unique<Acceptor>(*worker->core, &serve);
+        worker->proxy_tls =
+            std::make_unique<Acceptor>(*worker->core, &serve, Entrance::clients, net::tls::Offer::http1);
+        worker->proxy_http2 = std::make_unique<Acceptor>(*worker->core, &serve, Entrance::clients, http2_offer);
         worker->admin = std::make_unique<Acceptor>(*worker->core, serve_admin_, Entrance::admin);
         cores_.push_back(std::move(worker));
     }
@@ -87,6 +92,11 @@ base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<Inher
     options.deferred = wanted.deferred;
     options.ipv6_only = wanted.ipv6_only;
     options.keep_alive = wanted.keep_alive;
+    auto sink_of = [&](Worker& worker) -> Acceptor& {
+        if (is_admin) return *worker.admin;
+        if (!wanted.ssl) return *worker.proxy;
+        return wanted.http2 ? *worker.proxy_http2 : *worker.proxy_tls;
+    };
     std::size_t made = 0;
     net::SocketAddress address = wanted.address;
     // All sockets of the address that were handed over are taken, or the connections in their queues would be lost.
@@ -98,15 +108,15 @@ base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<Inher
         options.inherited_descriptor = inherited[i].descriptor;
         inherited.erase(inherited.begin() + static_cast<std::ptrdiff_t>(i));
         Worker& worker = *cores_[made++ % cores];
-        TRY(listener, worker.loop->listen(wanted.address, options, is_admin ? *worker.admin : *worker.proxy));
-        worker.listeners.push_back({wanted.address, entrance, std::move(listener)});
+        TRY(listener, worker.loop->listen(wanted.address, options, sink_of(worker)));
+        worker.listeners.push_back({wanted.address, entrance, std::move(listener), wanted.ssl});
     }
     options.inherited_descriptor = -1;
     for (; made < cores; ++made) {
         Worker& worker = *cores_[made];
-        TRY(listener, worker.loop->listen(address, options, is_admin ? *worker.admin : *worker.proxy));
+        TRY(listener, worker.loop->listen(address, options, sink_of(worker)));
         address = listener->address();  // port 0: the kernel chose one, and all cores share it
-        worker.listeners.push_back({wanted.address, entrance, std::move(listener)});
+        worker.listeners.push_back({wanted.address, entrance, std::move(listener), wanted.ssl});
     }
     return {};
 }
@@ -210,7 +220,7 @@ std::vector<Server::Address> Server::addresses() const {
         for (const Listening& listening : worker->listeners) {
             net::SocketAddress address = listening.listener->address();
             if (std::none_of(out.begin(), out.end(), [&](const Address& seen) { return seen.address == address; }))
-                out.push_back({address, listening.entrance == Entrance::admin});
+                out.push_back({address, listening.entrance == Entrance::admin, listening.is_tls});
         }
     return out;
 }

@@ -59,6 +59,7 @@ class Server {
     struct Address {
         net::SocketAddress address;
         bool is_admin = false;
+        bool is_tls = false;
     };
     // Where it really listens (port 0 resolved), once each.
     [[nodiscard]] std::vector<Address> addresses() const;
@@ -68,11 +69,14 @@ class Server {
         net::SocketAddress wanted;  // as in the settings: how a process after us finds it again
         Entrance entrance = Entrance::clients;
         std::unique_ptr<net::Listener> listener;
+        bool is_tls = false;
     };
     struct Worker {
         std::unique_ptr<net::Loop> loop;
         std::unique_ptr<Core> core;
         std::unique_ptr<Acceptor> proxy;
+        std::unique_ptr<Acceptor> proxy_tls;
+        std::unique_ptr<Acceptor> proxy_http2;  // the same with HTTP/2 on offer
         std::unique_ptr<Acceptor> admin;
         std::vector<Listening> listeners;
         std::thread thread;

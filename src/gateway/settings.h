@@ -14,6 +14,7 @@
 #include "net/address.h"
 #include "net/dns/overrides.h"
 #include "net/dns/settings.h"
+#include "net/tls/server_certificates.h"
 #include "observe/level.h"
 #include "plugin/reply.h"
 #include "upstream/pool.h"
@@ -28,6 +29,8 @@ struct ListenAddress {
     bool deferred = false;    // TCP_DEFER_ACCEPT
     bool ipv6_only = true;    // IPV6_V6ONLY of an IPv6 address; nginx's default
     bool keep_alive = false;  // so_keepalive=on
+    bool ssl = false;         // TLS
+    bool http2 = false;       // of a TLS listener: HTTP/2 is offered too
 
     bool operator==(const ListenAddress&) const = default;
 };
@@ -50,6 +53,7 @@ struct Limits {
     std::uint64_t keepalive_requests = 10'000;  // requests of one client connection, 0 = no limit: Connection: close
     std::size_t pipeline_depth = 32;            // pipelined requests answered in a row; then others have their turn
     std::uint64_t max_connections = 0;  // client connections of the process; 0 = what the descriptor limit allows: 503
+    std::size_t handshakes = 1'000;     // TLS handshakes under way at once, a core: others are closed
     std::uint64_t max_connections_per_client = 0;  // of one client address, 0 = no limit: 503
 };
 
@@ -102,6 +106,9 @@ struct Settings {
     plugin::AnswerStyle answers;                     // error_default_type and the error templates
     std::vector<std::pair<std::uint16_t, std::uint16_t>> port_maps;  // public port, our port
 
+    net::tls::ServerRules tls;                  // ssl_cipher_suite, ssl_ciphers, ssl_protocols
+    std::vector<std::string> ssl_certificates;  // ssl_cert, ssl_cert_key: files, shown where no name fits; empty: one
+    std::vector<std::string> ssl_keys;          // is generated
     upstream::PoolLimits upstream_keepalive;
     net::dns::Settings dns;
     net::dns::Overrides resolve;                  // --resolve

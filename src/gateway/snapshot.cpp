@@ -70,6 +70,19 @@ plugin::Consumers consumers_of(Document& document) {
     return out;
 }
 
+base::Result<std::shared_ptr<const net::tls::ServerCertificates>> certificates_of(const Document& document,
+                                                                                  const CompileOptions& options) {
+    std::vector<net::tls::ServerCertificates::Entry> entries;
+    for (const Certificate& certificate : document.certificates) {
+        net::tls::ServerCertificates::Entry entry{{{certificate.cert, certificate.key}}, {}};
+        if (!certificate.cert_alt.empty()) entry.identities.push_back({certificate.cert_alt, certificate.key_alt});
+        for (const ServerName& name : document.server_names)
+            if (name.certificate == certificate.id) entry.names.push_back(name.name);
+        entries.push_back(std::move(entry));
+    }
+    return net::tls::ServerCertificates::make(*options.tls, entries, options.identities);
+}
+
 base::Uuid id_at(const auto& entities, Index index) { return index == none ? base::Uuid{} : entities[index].id; }
 
 // Plugins with the settings that the document gives them. All that are wrong are named in one error.
@@ -140,6 +153,10 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     TRY(router, route::Router::build(std::move(rules)));
     auto snapshot = std::shared_ptr<Snapshot>(new Snapshot(std::move(router)));
     snapshot->version = options.version;
+    if (options.tls != nullptr) {
+        TRY(certificates, certificates_of(document, options));
+        snapshot->certificates = std::move(certificates);
+    }
 
     std::unordered_map<std::string_view, std::uint32_t> upstreams;
     for (const Upstream& upstream : document.upstreams) {

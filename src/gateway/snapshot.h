@@ -12,6 +12,7 @@
 #include "gateway/document.h"
 #include "gateway/live_upstream.h"
 #include "net/time.h"
+#include "net/tls/server_certificates.h"
 #include "plugin/chain.h"
 #include "plugin/facts.h"
 #include "route/router.h"
@@ -56,6 +57,8 @@ struct CompileOptions {
     std::int64_t loaded_at = 0;  // milliseconds since 1970
     net::dns::Resolver* resolver = nullptr;
     const net::dns::Overrides* overrides = nullptr;
+    const net::tls::ServerRules* tls = nullptr;       // null: nobody listens for TLS, and no certificate is shown
+    std::vector<net::tls::Identity> identities = {};  // where no name of the document fits
 };
 
 class Snapshot {
@@ -77,6 +80,7 @@ class Snapshot {
     std::vector<ServedRoute> routes;
     std::vector<ServedService> services;
     std::vector<ServedUpstream> upstreams;
+    std::shared_ptr<const net::tls::ServerCertificates> certificates;  // null without CompileOptions::tls
     plugin::Consumers consumers;
     plugin::Chains chains;
     const plugin::Chain* unmatched = nullptr;  // of requests that no route takes: global plugins

@@ -19,6 +19,11 @@ enum class Counter : std::uint8_t {
     connections_accepted,
     connections_refused_limit,        // max_connections, max_connections_per_client
     connections_refused_descriptors,  // accept failed for want of descriptors or memory
+    tls_handshakes,
+    tls_resumptions,
+    tls_handshake_failures,
+    tls_handshakes_refused,  // too many under way
+    tls_plain_http,          // requests that spoke HTTP to a TLS port
     requests,
     responses_1xx,
     responses_2xx,

@@ -27,6 +27,10 @@
 #include "plugin/verdict.h"
 #include "route/router.h"
 
+namespace net::tls {
+class Layer;
+}
+
 namespace plugin {
 
 class Chain;
@@ -38,9 +42,10 @@ struct ClientSide {
     net::SocketAddress remote;   // the other end of the TCP connection
     net::SocketAddress local;    // the listener's address
     net::SocketAddress address;  // the client itself: differs from `remote` behind trusted proxies (real_ip_header)
-    bool is_trusted = false;     // `remote` is one of trusted_ips: its X-Forwarded-* fields count
-    std::string_view scheme = "http";  // after X-Forwarded-Proto of a trusted proxy
-    std::string_view forwarded_host;   // what the client called us
+    const net::tls::Layer* tls = nullptr;  // of its connection; null: the connection is plain
+    bool is_trusted = false;               // `remote` is one of trusted_ips: its X-Forwarded-* fields count
+    std::string_view scheme = "http";      // after X-Forwarded-Proto of a trusted proxy
+    std::string_view forwarded_host;       // what the client called us
     std::uint16_t forwarded_port = 0;
     std::uint64_t connection = 0;           // number of the connection on its core
     std::uint64_t connection_requests = 0;  // on it so far, with this one

@@ -15,7 +15,7 @@ from testing import Failure, check, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("CARDEA_BINARY") or str(ROOT / "build" / "cardea")
-LISTENING = re.compile(r"listening on \[?([0-9a-fA-F:.]+)\]?:(\d+) \((proxy|admin|status)\)")
+LISTENING = re.compile(r"listening on \[?([0-9a-fA-F:.]+)\]?:(\d+) \((proxy, TLS|proxy|admin|status)\)")
 
 
 def proxy_to(port, service="", route="paths: [/]", name="echo"):

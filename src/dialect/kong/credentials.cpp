@@ -121,6 +121,14 @@ Loader::Parent Loader::add_plain(File& file, EntityKind kind, const Node& node, 
     if constexpr (requires { entity.certificate; })
         (void)bind(type, type.parents[0], entity.certificate, node, parent, index, name);
     if constexpr (requires { entity.set; }) (void)bind(type, type.parents[0], entity.set, node, parent, index, name);
+    gateway::Document& document = result_.document;
+    if constexpr (std::is_same_v<Entity, Certificate>)
+        document.certificates.push_back({id, std::move(entity.cert), std::move(entity.key),
+                                         entity.cert_alt.value_or(""), entity.key_alt.value_or("")});
+    if constexpr (std::is_same_v<Entity, Sni>)
+        document.server_names.push_back({name, parent.type != nullptr ? parent.id : base::Uuid{}});
+    if constexpr (std::is_same_v<Entity, CaCertificate>)
+        document.ca_certificates.push_back({id, std::move(entity.cert)});
     return {&type, id, index};
 }
 

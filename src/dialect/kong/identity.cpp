@@ -243,8 +243,11 @@ void Loader::attach(const Pending& pending, const Entry& found) {
         case EntityKind::mtls:
             if (pending.to == EntityKind::consumer) credentials_[pending.index].consumer = found.index;
             break;
+        case EntityKind::sni:
+            document.server_names[pending.index].certificate = found.id;
+            break;
         default:
-            break;  // sni, key: that the reference holds is all there is to know
+            break;  // key: that the reference holds is all there is to know
     }
 }
 

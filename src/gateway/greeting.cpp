@@ -1,0 +1,121 @@
+#include "gateway/greeting.h"
+
+#include <utility>
+
+#include "gateway/connection.h"
+#include "observe/log.h"
+
+namespace gateway {
+
+namespace {
+
+using observe::Counter;
+
+constexpr char handshake_record = 0x16;  // RFC 8446 5.1
+constexpr net::Milliseconds refusal_time{1'000};
+
+// nginx's and Kong's words to whoever speaks HTTP to this port.
+constexpr std::string_view plain_refusal =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 46\r\n"
+    "Connection: close\r\n\r\nThe plain HTTP request was sent to HTTPS port\n";
+
+// What the client goes on sending is read for a moment: closing with unread input would take the answer back.
+base::Detached refuse(net::SocketPtr socket) {
+    net::Instant deadline = net::after(socket->loop().now(), refusal_time);
+    if (co_await socket->send(net::Slice::constant(plain_refusal), deadline) != net::IoStatus::ok) co_return;
+    socket->shutdown_write();
+    net::IoStatus status = net::IoStatus::ok;
+    for (int i = 0; i < 16 && status == net::IoStatus::ok; ++i) {
+        net::Received received = co_await socket->receive(deadline);
+        status = received.status;
+    }
+}
+
+}  // namespace
+
+void Greeting::begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
+                     net::tls::Offer offer) {
+    auto* self = new Greeting(core, std::move(socket), local, serve, offer);
+    self->insert_before(core.greeting_);
+    self->socket_->on_input({[](void* woken) { static_cast<Greeting*>(woken)->look_at_first_byte(); }, self},
+                            core.sleep_until(net::after(core.loop.now(), core.settings.limits.header_timeout)));
+}
+
+Greeting::Greeting(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
+                   net::tls::Offer offer)
+    : core_(core), socket_(std::move(socket)), local_(local), serve_(serve), offer_(offer) {}
+
+Greeting::~Greeting() {
+    unlink();
+    if (is_greeting_) --core_.handshakes_;
+    if (is_counted_) core_.process.leave(socket_->remote().ip);
+}
+
+void Greeting::close() { delete this; }
+
+void Greeting::look_at_first_byte() {
+    if (!socket_->has_input()) return close();  // gone, or silent for too long
+    net::Slice first = socket_->take_input().slice;
+    char byte = *first.data();
+    socket_->unread(std::move(first));
+    if (byte == handshake_record) return begin_handshake();
+    if (byte >= 'A' && byte <= 'Z') return refuse_plain_http();
+    fail("no TLS");
+}
+
+void Greeting::begin_handshake() {
+    certificates_ = core_.snapshot()->shared().certificates;
+    // What is over the bound is refused while that is cheap: the others get their handshakes done in time.
+    if (core_.handshakes_ >= core_.settings.limits.handshakes || !certificates_) {
+        core_.metrics.add(Counter::tls_handshakes_refused);
+        return close();
+    }
+    is_greeting_ = true;
+    ++core_.handshakes_;
+    net::tls::Secured secured = net::tls::Layer::secure(std::move(socket_), certificates_->session(offer_));
+    socket_ = std::move(secured.socket);
+    layer_ = secured.layer;
+    look_at_handshake();
+}
+
+void Greeting::look_at_handshake() {
+    if (layer_->is_greeted()) return hand_over();
+    if (layer_->has_failed()) return fail(layer_->failure().empty() ? "gone" : std::string_view(layer_->failure()));
+    if (is_timed_) return fail("too slow");
+    is_timed_ = true;
+    layer_->interrupt_when_greeted();
+    // One deadline for all: a client that sends a byte now and then gains nothing.
+    socket_->on_input({[](void* woken) { static_cast<Greeting*>(woken)->look_at_handshake(); }, this},
+                      net::after(core_.loop.now(), core_.settings.limits.header_timeout));
+}
+
+void Greeting::hand_over() {
+    core_.metrics.add(Counter::tls_handshakes);
+    if (layer_->is_resumed()) core_.metrics.add(Counter::tls_resumptions);
+    is_counted_ = false;
+    Core& core = core_;
+    net::SocketPtr socket = std::move(socket_);
+    net::tls::Layer* layer = layer_;
+    net::SocketAddress local = local_;
+    ServeFunction serve = serve_;
+    close();
+    // Here layer->protocol() decides: `h2` is offered only once there is a connection for it.
+    Connection::begin(core, std::move(socket), local, serve, Entrance::clients, layer);
+}
+
+void Greeting::refuse_plain_http() {
+    core_.metrics.add(Counter::tls_plain_http);
+    is_counted_ = false;
+    core_.process.leave(socket_->remote().ip);
+    refuse(std::move(socket_));
+    close();
+}
+
+void Greeting::fail(std::string_view why) {
+    core_.metrics.add(Counter::tls_handshake_failures);
+    observe::log(observe::Level::info, "client", "TLS handshake failed",
+                 {{"client", socket_->remote().text()}, {"reason", why}});
+    close();
+}
+
+}  // namespace gateway
