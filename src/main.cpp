@@ -26,6 +26,7 @@ struct Options {
     bool watch = false;
     bool as_json = false;
     bool as_kong = false;
+    std::string status_of;
     std::string entity;
 };
 
@@ -114,6 +115,8 @@ int main(int count, char** arguments) {
     CLI::App* reload_word = app.add_subcommand("reload", "Let a running gateway load its document again");
     add_settings_options(*reload_word, options);
     CLI::App* status_word = app.add_subcommand("status", "What a running gateway is doing");
+    status_word->add_option("what", options.status_of, "upstreams: every target, its health and why")
+        ->check(CLI::IsMember({"upstreams"}));
     status_word->add_flag("--json", options.as_json, "For programs");
     add_settings_options(*status_word, options);
     CLI::App* version_word = app.add_subcommand("version", "The version of this program");
@@ -138,6 +141,9 @@ int main(int count, char** arguments) {
     if (!are_usable(loaded)) return 1;
     if (*check_word) return check(options, loaded.settings);
     if (*reload_word) return command::reload(loaded.settings);
-    if (*status_word) return command::status(loaded.settings, options.as_json);
+    if (*status_word) {
+        return options.status_of == "upstreams" ? command::status_of_upstreams(loaded.settings, options.as_json)
+                                                : command::status(loaded.settings, options.as_json);
+    }
     return command::run(loaded, std::move(inheritance), arguments);
 }

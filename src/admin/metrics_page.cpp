@@ -86,7 +86,9 @@ void add_upstreams(std::vector<GaugeFamily>& out, const Snapshot& snapshot) {
             has_address[endpoint.target] = true;
             bool is_available = endpoint.state->available.load(std::memory_order_relaxed);
             add_target(family, upstream.name, name_of(endpoint.target), endpoint.address.text(),
-                       is_available ? "healthchecks_off" : "unhealthy");
+                       !is_available                        ? "unhealthy"
+                       : upstream.live->has_health_checks() ? "healthy"
+                                                            : "healthchecks_off");
         }
         for (std::size_t i = 0; i < targets.size(); ++i)
             if (!has_address[i]) add_target(family, upstream.name, name_of(i), {}, "dns_error");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "admin/metrics_page.h"
+#include "admin/upstreams_page.h"
 #include "http/query.h"
 #include "net/loop.h"
 #include "observe/metrics.h"
@@ -106,6 +107,7 @@ base::Task<void> serve(Transaction& transaction) {
     std::string_view path = transaction.request.raw_path;
     bool is_read = transaction.request.method == http::Method::get || transaction.request.method == http::Method::head;
     bool changes = path == "/reload" || path == "/proxy-cache" || path.starts_with("/proxy-cache/");
+    changes = changes || (is_upstream_path(path) && !is_read);
     if (changes && is_read_only(transaction)) {
         plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
     } else if (path == "/reload") {
@@ -123,6 +125,8 @@ base::Task<void> serve(Transaction& transaction) {
         }
         plugin::reply_error(transaction, 405, {}, plugin::ErrorKind::gateway);
         transaction.response.headers.add(http::Known::allow, "DELETE");
+    } else if (is_upstream_path(path)) {
+        serve_upstream(transaction);
     } else if (path != "/status" && path != "/metrics" && path != "/ready" && path != "/status/ready") {
         plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
     } else if (!is_read) {

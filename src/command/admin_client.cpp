@@ -4,12 +4,17 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
+#include <vector>
 
 #include "schema/node.h"
 
@@ -118,6 +123,68 @@ int status(const gateway::Settings& settings, bool as_json) {
             std::printf("%lld", static_cast<long long>(member.value.as_integer()));
         std::printf("%s\n", std::string(member.value.text()).c_str());
     }
+    return 0;
+}
+
+namespace {
+
+std::string field(const schema::Node& node, std::string_view key) {
+    const schema::Node* found = node.find(key);
+    if (found == nullptr) return {};
+    return found->is(schema::Kind::integer) ? std::to_string(found->as_integer()) : std::string(found->text());
+}
+
+std::string local_time(const std::string& milliseconds) {
+    std::time_t seconds = std::atoll(milliseconds.c_str()) / 1000;
+    if (seconds == 0) return {};
+    std::tm parts{};
+    char out[32];
+    return {out, std::strftime(out, sizeof out, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &parts))};
+}
+
+}  // namespace
+
+int status_of_upstreams(const gateway::Settings& settings, bool as_json) {
+    auto answer = ask_admin(settings, "GET", "/upstreams");
+    if (!answer) {
+        std::fprintf(stderr, "cardea: %s\n", answer.error().detail.c_str());
+        return 1;
+    }
+    if (as_json) {
+        std::fputs(answer->body.c_str(), stdout);
+        return 0;
+    }
+    schema::ParseResult parsed = schema::parse_json(answer->body, 0, {});
+    const auto* tree = std::get_if<schema::Tree>(&parsed);
+    const schema::Node* upstreams = tree != nullptr ? tree->root().find("upstreams") : nullptr;
+    if (upstreams == nullptr) {
+        std::fputs("cardea: the page of upstreams is not the one of this version\n", stderr);
+        return 1;
+    }
+    std::vector<std::array<std::string, 8>> lines{
+        {"UPSTREAM", "TARGET", "ADDRESS", "WEIGHT", "HEALTH", "ACTIVE", "SINCE", "WHY"}};
+    for (const schema::Node& upstream : upstreams->items())
+        for (const schema::Node& target : upstream.find("targets")->items())
+            lines.push_back({field(upstream, "name"), field(target, "target"), field(target, "address"),
+                             field(target, "weight"), field(target, "health"), field(target, "active"),
+                             local_time(field(target, "since_ms")), field(target, "reason")});
+    if (lines.size() == 1) {
+        std::puts("The document names no upstreams.");
+        return 0;
+    }
+    std::array<std::size_t, 8> widths{};
+    for (const auto& line : lines)
+        for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+    for (const auto& line : lines) {
+        std::string text;
+        for (std::size_t i = 0; i < line.size(); ++i)
+            text += line[i] + std::string(widths[i] - line[i].size() + 2, ' ');
+        std::puts(text.substr(0, text.find_last_not_of(' ') + 1).c_str());
+    }
+    for (const schema::Node& upstream : upstreams->items())
+        if (const schema::Node* open = upstream.find("open"); open != nullptr && !open->as_boolean())
+            std::printf("%s takes no requests: too little of its weight is in service (healthchecks.threshold).\n",
+                        field(upstream, "name").c_str());
     return 0;
 }
 

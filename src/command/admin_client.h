@@ -20,5 +20,7 @@ base::Result<AdminAnswer> ask_admin(const gateway::Settings& settings, std::stri
 int reload(const gateway::Settings& settings);
 // `cardea status`: for people, or the JSON as it is.
 int status(const gateway::Settings& settings, bool as_json);
+// A line for every target of every upstream.
+int status_of_upstreams(const gateway::Settings& settings, bool as_json);
 
 }  // namespace command

@@ -513,6 +513,7 @@ kong::LoadOptions load_options(const gateway::Settings& settings) {
             options.served.plugins.push_back({type.name, type.config, type.aliases, type.is_for_consumers});
     options.served.ordering = true;
     options.served.certificates = true;
+    options.served.health_checks = true;
     options.random = [] {
         std::random_device device;
         return static_cast<std::uint64_t>(device()) << 32 | device();

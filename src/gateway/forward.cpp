@@ -53,7 +53,7 @@ std::optional<Result<void>> try_pick(Transaction& transaction, const AttemptLog&
     input.now = transaction.core.loop.now();
     transaction.endpoints = transaction.snapshot->view(transaction.served_service().upstream);
     upstream::Balancer& balancer = *transaction.endpoints->balancer;
-    if (auto index = balancer.pick(input)) {
+    if (auto index = upstream.live->is_open() ? balancer.pick(input) : std::nullopt) {
         transaction.endpoint = *index;
         return base::success();
     }
@@ -311,6 +311,27 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
     }
 }
 
+// ---- health
+
+// What an attempt says of its endpoint (kong.md 7.5, passive checks). Nothing if it says more about us or the client.
+void report(Transaction& transaction, const Result<void>& result) {
+    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.served_service().upstream];
+    if (!upstream.live->has_health_checks()) return;
+    upstream::HealthReason reason{upstream::FoundBy::request, upstream::Finding::tcp_failure, 0};
+    if (result) {
+        int status = transaction.response.status;
+        auto finding = upstream.live->spec().health.passive_statuses.finding(status);
+        if (!finding) return;
+        reason.finding = *finding;
+        reason.status = static_cast<std::uint16_t>(status);
+    } else {
+        if (result.error().source != base::Source::upstream) return;
+        if (result.error().code == Code::timed_out) reason.finding = upstream::Finding::timeout;
+    }
+    upstream.live->found(transaction.endpoints->balancer->endpoint(transaction.endpoint), reason,
+                         transaction.core.loop.wall_now());
+}
+
 }  // namespace
 
 Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice choice) {
@@ -340,6 +361,9 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
     if (!log.was_reused) result = co_await connect(transaction);
     if (result) result = co_await send_request(transaction, log);
     if (result) result = co_await read_response_head(transaction, log);
+    // A pooled connection that had died unseen says nothing yet: see ask_upstream.
+    if (!(log.was_reused && !result && !log.progress.response_started && result.error().code == Code::reset))
+        report(transaction, result);
     if (result) {
         transaction.timings.response_head = core.loop.now();
         transaction.is_from_upstream = true;

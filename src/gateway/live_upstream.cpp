@@ -11,15 +11,20 @@ std::string UpstreamSpec::key() const {
     std::string out = id + '|' + std::to_string(static_cast<int>(algorithm)) + '|' + std::to_string(slots);
     for (const upstream::Target& target : targets)
         out += '|' + target.host + '|' + std::to_string(target.port) + '|' + std::to_string(target.weight);
+    if (health.is_on()) out += '|' + health.text();
     return out;
 }
 
 LiveUpstream::LiveUpstream(UpstreamSpec spec, net::dns::Resolver& resolver, const net::dns::Overrides& overrides,
                            upstream::EndpointStates& states)
-    : spec_(std::move(spec)), targets_(spec_.id, spec_.targets, overrides, states) {
+    : spec_(std::move(spec)),
+      // With checks and without, an endpoint has two states: one that was found bad is not bad for ever because nobody
+      // checks any more.
+      targets_(spec_.id + (spec_.health.is_on() ? "|checked" : ""), spec_.targets, overrides, states),
+      health_(spec_.name, spec_.health) {
     for (const std::string& name : targets_.names())
         if (auto records = resolver.known(name)) targets_.update(name, std::move(records));
-    plan_ = upstream::Plan::build(targets_.endpoints(), spec_.algorithm, spec_.slots);
+    build_plan();
     for (const std::string& name : targets_.names())
         watches_.push_back(
             resolver.watch(name, [this, name](net::dns::RecordsPointer records) { learn(name, std::move(records)); }));
@@ -30,13 +35,30 @@ std::shared_ptr<const upstream::Plan> LiveUpstream::plan() const {
     return plan_;
 }
 
+void LiveUpstream::build_plan() {
+    plan_ = upstream::Plan::build(targets_.endpoints(), spec_.algorithm, spec_.slots);
+    health_.reconsider(plan_->endpoints());
+}
+
+void LiveUpstream::found(const upstream::Endpoint& endpoint, const upstream::HealthReason& what, std::int64_t now) {
+    if (!health_.found(endpoint, what, now)) return;
+    std::lock_guard guard(lock_);
+    health_.reconsider(plan_->endpoints());
+}
+
+void LiveUpstream::set_health(const upstream::Endpoint& endpoint, bool is_healthy, std::int64_t now) {
+    if (!health_.set(endpoint, is_healthy, now)) return;
+    std::lock_guard guard(lock_);
+    health_.reconsider(plan_->endpoints());
+}
+
 void LiveUpstream::learn(const std::string& name, net::dns::RecordsPointer records) {
     if (!records->is_resolved())
         observe::log(observe::Level::warn, "dns", "no address",
                      {{"name", name}, {"upstream", spec_.id}, {"reason", records->detail}});
     std::lock_guard guard(lock_);
     if (!targets_.update(name, std::move(records))) return;
-    plan_ = upstream::Plan::build(targets_.endpoints(), spec_.algorithm, spec_.slots);
+    build_plan();
     version_.fetch_add(1, std::memory_order_release);
 }
 

@@ -14,6 +14,7 @@
 #include "net/dns/resolver.h"
 #include "upstream/balancer.h"
 #include "upstream/hash_key.h"
+#include "upstream/health.h"
 #include "upstream/targets.h"
 
 namespace gateway {
@@ -23,6 +24,8 @@ struct UpstreamSpec {
     std::vector<upstream::Target> targets;
     upstream::Algorithm algorithm = upstream::Algorithm::round_robin;
     std::uint32_t slots = upstream::Plan::default_slots;
+    std::string name;  // as the document says it; for people
+    upstream::HealthRules health;
     // What makes two specs the same upstream.
     [[nodiscard]] std::string key() const;
 };
@@ -37,12 +40,21 @@ class LiveUpstream {
     [[nodiscard]] std::shared_ptr<const upstream::Plan> plan() const;
     [[nodiscard]] const UpstreamSpec& spec() const { return spec_; }
 
+    // False: too little of it is in service for anything to be picked.
+    [[nodiscard]] bool is_open() const { return health_.is_open(); }
+    [[nodiscard]] bool has_health_checks() const { return spec_.health.is_on(); }
+    // What was found out about one of its endpoints. `now` is milliseconds since 1970.
+    void found(const upstream::Endpoint& endpoint, const upstream::HealthReason& what, std::int64_t now);
+    void set_health(const upstream::Endpoint& endpoint, bool is_healthy, std::int64_t now);
+
   private:
+    void build_plan();
     void learn(const std::string& name, net::dns::RecordsPointer records);
 
     const UpstreamSpec spec_;
     mutable std::mutex lock_;
     upstream::Targets targets_;
+    upstream::Health health_;
     std::shared_ptr<const upstream::Plan> plan_;
     std::atomic<std::uint64_t> version_{1};
     std::vector<std::unique_ptr<net::dns::Resolver::Watch>> watches_;  // last: no callback runs once they are gone

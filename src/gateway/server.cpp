@@ -136,6 +136,7 @@ void Server::run() {
     is_running_ = true;
     for (auto& worker : cores_)
         worker->thread = std::thread([loop = worker->loop.get()] { serve_until_stopped(*loop); });
+    if (snapshot_) check_health();
 }
 
 void Server::publish(std::shared_ptr<const Snapshot> snapshot) {
@@ -147,6 +148,30 @@ void Server::publish(std::shared_ptr<const Snapshot> snapshot) {
         else
             worker->loop->post([core = worker->core.get(), shared = snapshot_] { core->use(shared); });
     }
+    check_health();
+}
+
+// The probes that the present snapshot asks for, from the moment on when it serves.
+void Server::check_health() {
+    if (!is_running_) return;
+    std::vector<std::shared_ptr<LiveUpstream>> wanted;
+    for (const ServedUpstream& upstream : snapshot_->upstreams)
+        if (upstream.live->spec().health.active.is_on()) wanted.push_back(upstream.live);
+    if (!checking_) {
+        if (wanted.empty()) return;
+        auto loop = net::make_loop(wanted_kind(settings_.loop), loop_reason_);
+        if (!loop) {
+            observe::log(observe::Level::error, "health", "no probes: " + loop.error().detail);
+            return;
+        }
+        std::uint64_t seed = 0;
+        observe::system_entropy(std::as_writable_bytes(std::span(&seed, 1)));
+        checking_ = std::make_unique<Checking>();
+        checking_->loop = std::move(*loop);
+        checking_->checker = std::make_unique<HealthChecker>(*checking_->loop, seed);
+        checking_->thread = std::thread([loop = checking_->loop.get()] { serve_until_stopped(*loop); });
+    }
+    checking_->loop->post([checker = checking_->checker.get(), wanted = std::move(wanted)] { checker->use(wanted); });
 }
 
 void Server::tidy() {
@@ -154,6 +179,7 @@ void Server::tidy() {
 }
 
 void Server::drain() {
+    if (checking_) checking_->loop->post([checker = checking_->checker.get()] { checker->use({}); });
     for (auto& worker : cores_) {
         Worker* self = worker.get();
         self->server = this;
@@ -188,6 +214,14 @@ void Server::check_drained(Worker& worker) {
 }
 
 void Server::stop() {
+    if (checking_) {
+        checking_->loop->post([checking = checking_.get()] {
+            checking->checker.reset();
+            checking->loop->stop();
+        });
+        checking_->thread.join();
+        checking_.reset();
+    }
     for (auto& worker : cores_) {
         if (!worker->thread.joinable()) continue;
         worker->loop->post([self = worker.get()] {

@@ -9,6 +9,7 @@
 
 #include "gateway/acceptor.h"
 #include "gateway/core.h"
+#include "gateway/health_checker.h"
 #include "gateway/settings.h"
 #include "gateway/snapshot.h"
 #include "observe/metrics.h"
@@ -86,6 +87,7 @@ class Server {
     };
     base::Result<void> listen(const ListenAddress& wanted, std::vector<InheritedListener>& inherited,
                               Entrance entrance);
+    void check_health();
     void check_drained(Worker& worker);
     void drain_again(Worker& worker);
     static void serve_until_stopped(net::Loop& loop);
@@ -103,6 +105,13 @@ class Server {
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const Snapshot>> retired_;
     bool is_running_ = false;
+    // Probes of upstreams; made when the first snapshot asks for them.
+    struct Checking {
+        std::unique_ptr<net::Loop> loop;
+        std::unique_ptr<HealthChecker> checker;
+        std::thread thread;
+    };
+    std::unique_ptr<Checking> checking_;
 };
 
 [[nodiscard]] unsigned worker_count(const Settings& settings);

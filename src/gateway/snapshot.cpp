@@ -1,7 +1,11 @@
 #include "gateway/snapshot.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
+
+#include "base/version.h"
+#include "http/characters.h"
 
 namespace gateway {
 
@@ -45,8 +49,54 @@ upstream::HashSource source_of(HashOn on) {
     return upstream::HashSource::none;
 }
 
+net::Milliseconds milliseconds(std::chrono::duration<double> span) {
+    return std::chrono::ceil<net::Milliseconds>(span);
+}
+
+upstream::StatusRules statuses_of(const std::vector<std::uint16_t>& healthy,
+                                  const std::vector<std::uint16_t>& unhealthy) {
+    upstream::StatusRules out;
+    for (std::uint16_t status : healthy) out.healthy.set(status);
+    for (std::uint16_t status : unhealthy) out.unhealthy.set(status);
+    return out;
+}
+
+upstream::FindingLimits limits_of(const auto& check) {
+    auto byte = [](std::uint32_t count) { return static_cast<std::uint8_t>(std::min<std::uint32_t>(count, 255)); };
+    return {byte(check.successes), byte(check.http_failures), byte(check.tcp_failures), byte(check.timeouts)};
+}
+
+upstream::HealthRules health_of(const Upstream& upstream) {
+    const ActiveCheck& check = upstream.healthchecks.active;
+    upstream::HealthRules out;
+    upstream::ActiveRules& active = out.active;
+    active.type = check.type == CheckType::tcp ? upstream::ProbeType::tcp : upstream::ProbeType::http;
+    active.host_header = upstream.host_header;
+    active.request = "GET " + check.http_path + " HTTP/1.1\r\nUser-Agent: cardea/" + std::string(base::version) +
+                     " (health check)\r\n";
+    for (const auto& [name, values] : check.headers)
+        for (const std::string& value : values) {
+            if (http::equals_ignore_case(name, "host"))
+                active.host_header = value;
+            else
+                active.request += name + ": " + value + "\r\n";
+        }
+    active.timeout = milliseconds(check.timeout);
+    active.interval_healthy = milliseconds(check.healthy_interval);
+    active.interval_unhealthy = milliseconds(check.unhealthy_interval);
+    active.concurrency = check.concurrency;
+    active.limits = limits_of(check);
+    active.statuses = statuses_of(check.healthy_statuses, check.unhealthy_statuses);
+    const PassiveCheck& passive = upstream.healthchecks.passive;
+    out.passive = limits_of(passive);
+    out.passive_statuses = statuses_of(passive.healthy_statuses, passive.unhealthy_statuses);
+    out.threshold = upstream.healthchecks.threshold;
+    return out;
+}
+
 ServedUpstream served(const Upstream& upstream, LiveUpstreams& live) {
-    UpstreamSpec spec{upstream.id.text(), {}, algorithm_of(upstream.algorithm), upstream.slots};
+    UpstreamSpec spec{upstream.id.text(), {}, algorithm_of(upstream.algorithm), upstream.slots, upstream.name,
+                      health_of(upstream)};
     for (const Target& target : upstream.targets) spec.targets.push_back({target.host, target.port, target.weight});
     upstream::HashRule hash{source_of(upstream.hash.on), upstream.hash.name, source_of(upstream.fallback.on),
                             upstream.fallback.name, upstream.hash_on_cookie_path};
@@ -174,7 +224,9 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
             auto [place, is_new] = hosts.emplace(key, static_cast<std::uint32_t>(snapshot->upstreams.size()));
             number = place->second;
             if (is_new) {
-                UpstreamSpec spec{key, {{service.host, service.port, 100}}};
+                UpstreamSpec spec;
+                spec.id = key;
+                spec.targets = {{service.host, service.port, 100}};
                 snapshot->upstreams.push_back({live.acquire(std::move(spec)), {}, {}, {}});
             }
         }

@@ -32,10 +32,23 @@ class PeakLatency {
         0};  // float microseconds | milliseconds of the clock, modulo 2^32; 0: nothing yet
 };
 
+enum class Finding : std::uint8_t { success, http_failure, tcp_failure, timeout };
+enum class FoundBy : std::uint8_t { nobody, request, probe, person };
+
+// Why an endpoint's state turned last.
+struct HealthReason {
+    FoundBy found_by = FoundBy::nobody;
+    Finding finding = Finding::success;
+    std::uint16_t status = 0;  // of the answer, if that was the finding
+};
+
 struct alignas(64) EndpointState {
-    std::atomic<std::uint32_t> active{0};  // requests sent and not yet finished
-    std::atomic<bool> available{true};     // whether health lets traffic through; written by health checks only
+    std::atomic<std::uint32_t> active{0};    // requests sent and not yet finished
+    std::atomic<bool> available{true};       // whether health lets traffic through; written by Health only
+    std::atomic<std::uint32_t> findings{0};  // in a row, a byte for each Finding; Health's
     PeakLatency latency;
+    std::atomic<HealthReason> reason{HealthReason{}};
+    std::atomic<std::int64_t> turned_at{0};  // milliseconds since 1970; 0: never
 };
 
 inline constexpr std::uint32_t most_weight = 65'535;  // Kong's target.weight, and an SRV record's

@@ -1,0 +1,63 @@
+// HealthChecker: probes the endpoints of upstreams that ask for active checks, each once however many cores and
+// snapshots there are, spread over time. On a loop of its own, so that probes do not come between requests. What a
+// probe finds goes to the LiveUpstream; nothing is kept here but the connections of probes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "base/task.h"
+#include "gateway/live_upstream.h"
+#include "http/http1/limits.h"
+#include "net/loop.h"
+
+namespace gateway {
+
+class HealthChecker {
+  public:
+    HealthChecker(net::Loop& loop, std::uint64_t seed);
+    HealthChecker(const HealthChecker&) = delete;
+    ~HealthChecker();
+
+    // On the loop's thread. From now on these are probed, and no others; an endpoint that was probed goes on in its
+    // rhythm.
+    void use(const std::vector<std::shared_ptr<LiveUpstream>>& upstreams);
+    [[nodiscard]] std::size_t endpoints() const;
+    [[nodiscard]] std::uint64_t probes() const { return probes_; }
+
+  private:
+    struct Watched;
+    struct Probed {
+        Watched& of;
+        upstream::Endpoint endpoint;
+        net::SocketPtr socket;  // of the probe before, if the server keeps it open
+        net::Instant began = 0;
+        base::Task<void> probing;  // last: it uses the others
+    };
+    struct Watched {
+        std::shared_ptr<LiveUpstream> live;
+        std::uint64_t version = 0;  // of the endpoints that are probed
+        std::uint32_t under_way = 0;
+        std::unordered_map<std::string, std::unique_ptr<Probed>> probed;  // by address
+    };
+
+    void look();
+    void follow(Watched& watched);
+    base::Task<void> keep_probing(Probed& probed);
+    base::Task<void> probe(Probed& probed);
+    base::Task<upstream::HealthReason> ask(Probed& probed, const upstream::ActiveRules& rules, net::Instant deadline);
+    base::Task<net::IoStatus> connect(Probed& probed, net::Instant deadline);
+
+    net::Loop& loop_;
+    base::Random random_;
+    http1::Limits limits_;
+    net::Timer look_timer_;
+    std::unordered_map<std::string, std::unique_ptr<Watched>> watched_;  // by the upstream's id
+    std::uint64_t probes_ = 0;
+};
+
+}  // namespace gateway

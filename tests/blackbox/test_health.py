@@ -1,0 +1,189 @@
+"""Health checks as Kong has them (passive, active over HTTP and TCP, threshold), and what a person sees and says of them."""
+
+import json
+import socket
+import threading
+
+from harness import command, free_port
+from testing import check, equal, test, wait_until
+from upstream import answer
+
+PASSIVE = "passive: {unhealthy: {tcp_failures: 1, http_failures: 2, timeouts: 1}}"
+
+
+def document(ports, checks, upstream="", service="retries: 2, connect_timeout: 500, read_timeout: 500"):
+    targets = ", ".join(f'{{target: "127.0.0.1:{port}"}}' for port in ports)
+    return f"""
+_format_version: "3.0"
+services:
+- {{name: app, host: app-upstream, {service}, routes: [{{name: all, paths: [/]}}]}}
+upstreams:
+- name: app-upstream
+  targets: [{targets}]
+  healthchecks: {{{checks}}}
+{upstream}
+"""
+
+
+def states(t, gateway):
+    """Of each port: its health."""
+    page = json.loads(gateway.admin("/upstreams").body)
+    return {int(target["address"].rpartition(":")[2]): target["health"] for target in page["upstreams"][0]["targets"]}
+
+
+class Service:
+    """An upstream whose answer can be changed, and which says which it is."""
+
+    def __init__(self, t, name):
+        self.name = name
+        self.status = "200 OK"
+        self.probes = 0
+        self.served = 0
+        self.upstream = t.upstream(self.reply)
+        self.port = self.upstream.port
+
+    def reply(self, exchange):
+        if exchange.request.target == "/health":
+            self.probes += 1
+        else:
+            self.served += 1
+        exchange.send(answer(self.name.encode(), self.status))
+
+
+def bodies(t, gateway, count):
+    client = t.client(gateway)
+    return [client.get("/x").body.decode() for _ in range(count)]
+
+
+@test
+def a_target_that_refuses_gets_one_request_and_no_more(t):
+    good, dead = Service(t, "good"), free_port()
+    gateway = t.gateway(document([good.port, dead], PASSIVE))
+    equal(set(bodies(t, gateway, 20)), {"good"}, "answers")
+    equal(states(t, gateway), {good.port: "HEALTHY", dead: "UNHEALTHY"}, "states")
+    wait_until(lambda: "tcp_failure, found by a request" in gateway.log(), "the log says why")
+    equal(gateway.log().count("target is unhealthy"), 1, "lines of the log")
+
+
+@test
+def bad_statuses_in_a_row_take_a_target_out_and_a_good_one_between_does_not(t):
+    one, two = Service(t, "one"), Service(t, "two")
+    gateway = t.gateway(document([one.port, two.port], PASSIVE), workers=1)
+    one.status = "500 Internal Server Error"
+    bodies(t, gateway, 2)
+    one.status = "200 OK"
+    bodies(t, gateway, 2)
+    one.status = "500 Internal Server Error"
+    bodies(t, gateway, 2)
+    equal(states(t, gateway)[one.port], "HEALTHY", "one failure after a success")
+    bodies(t, gateway, 2)
+    equal(states(t, gateway)[one.port], "UNHEALTHY", "two in a row")
+    served = one.served
+    equal(set(bodies(t, gateway, 10)), {"two"}, "answers")
+    equal(one.served, served, "requests to the target that is out")
+
+
+@test
+def silence_is_a_timeout(t):
+    silent = t.upstream(lambda exchange: None)
+    good = Service(t, "good")
+    gateway = t.gateway(document([silent.port, good.port], PASSIVE), workers=1)
+    equal(set(bodies(t, gateway, 6)), {"good"}, "answers")
+    equal(states(t, gateway)[silent.port], "UNHEALTHY", "state")
+    wait_until(lambda: "timeout, found by a request" in gateway.log(), "the log says why")
+
+
+@test
+def nothing_left_is_503_and_a_person_can_bring_it_back(t):
+    one = Service(t, "one")
+    gateway = t.gateway(document([one.port], PASSIVE), workers=1)
+    path = f"/upstreams/app-upstream/targets/127.0.0.1:{one.port}"
+    equal(gateway.admin(path + "/unhealthy", "PUT").status, 204, "set unhealthy")
+    refused = t.client(gateway).get("/x", "Accept: application/json")
+    equal(refused.status, 503, "status")
+    check(b"failure to get a peer from the ring-balancer" in refused.body, "Kong's message")
+    equal(one.served, 0, "requests")
+    equal(gateway.admin(path + "/healthy", "PUT").status, 204, "set healthy")
+    equal(bodies(t, gateway, 1), ["one"], "answers")
+    equal(gateway.admin("/upstreams/app-upstream/targets/127.0.0.1:1/healthy", "PUT").status, 404, "no such target")
+    equal(gateway.admin("/upstreams/none/targets/127.0.0.1:1/healthy", "PUT").status, 404, "no such upstream")
+
+
+@test(seconds=60)
+def probes_take_a_target_out_and_bring_it_back(t):
+    one, two = Service(t, "one"), Service(t, "two")
+    checks = ("active: {http_path: /health, healthy: {interval: 0.1, successes: 2}, "
+              "unhealthy: {interval: 0.1, http_failures: 2, tcp_failures: 2, timeouts: 2}}")
+    gateway = t.gateway(document([one.port, two.port], checks), workers=2)
+    wait_until(lambda: one.probes >= 3 and two.probes >= 3, "both are probed")
+    one.status = "503 Service Unavailable"
+    wait_until(lambda: states(t, gateway)[one.port] == "UNHEALTHY", "out")
+    equal(set(bodies(t, gateway, 10)), {"two"}, "answers while it is out")
+    one.status = "200 OK"
+    wait_until(lambda: states(t, gateway)[one.port] == "HEALTHY", "back")
+    equal(set(bodies(t, gateway, 10)), {"one", "two"}, "answers")
+    wait_until(lambda: "http_failure 503, found by a probe" in gateway.log(), "the log says why")
+    wait_until(lambda: "target is healthy again" in gateway.log(), "and that it is back")
+    text = command("status", "upstreams", "--admin-listen", f"127.0.0.1:{gateway.ports['admin']}", cwd=gateway.folder).stdout
+    check(f"127.0.0.1:{one.port}" in text and "HEALTHY" in text and "success 200, found by a probe" in text,
+          f"cardea status upstreams: {text}")
+
+
+@test(seconds=60)
+def reloads_neither_multiply_probes_nor_heal(t):
+    one, dead = Service(t, "one"), free_port()
+    checks = ("active: {http_path: /health, healthy: {interval: 0.2}, "
+              "unhealthy: {interval: 0, tcp_failures: 1}}")
+    gateway = t.gateway(document([one.port, dead], checks), workers=1)
+    wait_until(lambda: states(t, gateway)[dead] == "UNHEALTHY" and one.probes >= 1, "out")
+    for i in range(5):
+        gateway.write(document([one.port, dead], checks) + f"# {i}\n")
+        equal(gateway.admin("/reload", "POST").status, 200, "reload")
+        equal(states(t, gateway)[dead], "UNHEALTHY", f"after reload {i}")
+    connections = one.upstream.connections
+    before = one.probes
+    wait_until(lambda: one.probes >= before + 3, "it is still probed")
+    equal(one.upstream.connections, connections, "connections of probes")
+    equal(gateway.log().count("target is unhealthy"), 1, "said once")
+
+
+@test(seconds=60)
+def a_tcp_probe_only_connects(t):
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    came = []
+
+    def accept():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            came.append(connection.recv(100))
+            connection.close()
+    threading.Thread(target=accept, daemon=True).start()
+    checks = "active: {type: tcp, healthy: {interval: 0.1}, unhealthy: {interval: 0.1, tcp_failures: 1}}"
+    gateway = t.gateway(document([port], checks))
+    wait_until(lambda: len(came) >= 3, "probes")
+    equal(set(came), {b""}, "what they said")
+    equal(states(t, gateway)[port], "HEALTHY", "state")
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    wait_until(lambda: states(t, gateway)[port] == "UNHEALTHY", "out")
+
+
+@test
+def below_the_threshold_the_upstream_is_closed(t):
+    one, dead = Service(t, "one"), free_port()
+    gateway = t.gateway(document([one.port, dead], PASSIVE + ", threshold: 60"), workers=1)
+    client = t.client(gateway)
+    answers = [client.get("/x").status for _ in range(10)]
+    check(503 in answers and answers[-1] == 503, f"statuses: {answers}")
+    wait_until(lambda: "upstream takes no requests" in gateway.log(), "the log says so")
+
+
+@test
+def probes_of_other_types_are_said_to_be_missing(t):
+    one = Service(t, "one")
+    gateway = t.gateway(document([one.port], "active: {type: grpc, healthy: {interval: 1}}"))
+    check("probes of type grpc are not served by this version" in gateway.log(), gateway.log())
