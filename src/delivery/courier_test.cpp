@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <set>
 
 #include "delivery/datagrams.h"
@@ -177,6 +178,7 @@ class FakeDatagrams final : public Datagrams {
         std::vector<std::string> sent;
         std::vector<std::string> opened;
         std::deque<base::Retry> failures;
+        std::string stuck;  // cannot be sent for now
     };
     explicit FakeDatagrams(State& state) : state_(state) {}
     base::Result<void> open(const net::SocketAddress& to) override {
@@ -188,6 +190,7 @@ class FakeDatagrams final : public Datagrams {
         return {};
     }
     base::Result<void> send(std::string_view datagram) override {
+        if (datagram == state_.stuck) return base::Error::upstream(base::Code::reset, base::Retry::always, "full");
         if (!state_.failures.empty()) {
             base::Retry retry = state_.failures.front();
             state_.failures.pop_front();
@@ -245,6 +248,22 @@ TEST_F(DatagramTest, ARetryGoesOnBehindWhatIsOut) {
     EXPECT_EQ(state.opened.size(), 3u);
 }
 
+TEST_F(DatagramTest, WhatWasOutOfABatchGivenUpKeepsNothingOfTheNextBack) {
+    auto outbox = open({.path = "/dev/log"}, {.batch_size = 3,
+                                              .coalescing_delay = Milliseconds(10),
+                                              .retry_time = Milliseconds(50),
+                                              .first_retry_delay = Milliseconds(20)});
+    state.stuck = "c";
+    for (const char* entry : {"a", "b", "c"}) outbox->put(entry);
+    loop.run_for(Milliseconds(200));
+    EXPECT_EQ(outbox->counts().lost, 3u);
+    state.stuck.clear();
+    for (const char* entry : {"d", "e", "f"}) outbox->put(entry);
+    loop.run_for(Milliseconds(200));
+    EXPECT_EQ(state.sent, (std::vector<std::string>{"a", "b", "d", "e", "f"}));
+    EXPECT_EQ(outbox->counts().sent, 3u);
+}
+
 TEST_F(DatagramTest, OneThatCannotBeSentKeepsNoOtherBack) {
     auto outbox = open({.place = {"127.0.0.1", 514}}, {.batch_size = 3, .coalescing_delay = Milliseconds(10)});
     outbox->put("a");
@@ -271,10 +290,9 @@ TEST(FileSender, WritesLinesAndCanReopen) {
         }
         return text;
     };
-    auto files = std::make_shared<base::WorkThread>();
     auto courier = std::move(*Courier::start({.gather = Milliseconds(1)}));
     auto outbox = courier->open(
-        "a", "a", {}, [&](net::Loop& on) { return std::make_unique<FileSender>(on, files, FileSettings{path, true}); });
+        "a", "a", {}, [&](net::Loop& on) { return std::make_unique<FileSender>(on, FileSettings{path, true}); });
     auto put_and_wait = [&](const char* line) {
         std::uint64_t target = outbox->counts().sent + 1;
         outbox->put(line);
@@ -293,15 +311,74 @@ TEST(FileSender, WritesLinesAndCanReopen) {
 }
 
 TEST(FileSender, AFileThatCannotBeOpenedLosesAndCounts) {
-    auto files = std::make_shared<base::WorkThread>();
     auto courier = std::move(*Courier::start({.gather = Milliseconds(1)}));
     auto outbox = courier->open("a", "a", {}, [&](net::Loop& on) {
-        return std::make_unique<FileSender>(on, files, FileSettings{"/nonexistent/folder/file.log", false});
+        return std::make_unique<FileSender>(on, FileSettings{"/nonexistent/folder/file.log", false});
     });
     outbox->put("one");
     while (outbox->counts().lost == 0) std::this_thread::yield();
     EXPECT_EQ(outbox->counts().sent, 0u);
     outbox.reset();
+}
+
+// A disk that answers nothing until it is told to.
+struct StalledDisk {
+    std::atomic<int> stalled{0};
+    std::promise<void> gives_way;
+    std::shared_future<void> wait{gives_way.get_future()};
+    static FileSender::Open open(std::shared_ptr<StalledDisk> disk) {
+        return [disk = std::move(disk)](const std::string& path) {
+            ++disk->stalled;
+            disk->wait.wait();
+            return observe::Sink::open(path);
+        };
+    }
+};
+
+// One that stalls keeps no other back, gets nothing more while it does, and nobody waits for it at the end.
+TEST(FileSender, ADiskThatStallsKeepsNobodyUp) {
+    auto disk = std::make_shared<StalledDisk>();
+    std::string path = testing::TempDir() + "delivery_stalled_test.log";
+    {
+        auto courier = std::move(*Courier::start(
+            {.gather = Milliseconds(1), .farewell = Milliseconds(1), .farewell_retries = Milliseconds(1)}));
+        auto stalled = courier->open("a", "a", {.most_entries = 2}, [&](net::Loop& on) {
+            return std::make_unique<FileSender>(on, FileSettings{path}, StalledDisk::open(disk));
+        });
+        auto sound = courier->open(
+            "b", "b", {}, [&](net::Loop& on) { return std::make_unique<FileSender>(on, FileSettings{"/dev/null"}); });
+        stalled->put("one");
+        while (disk->stalled == 0) std::this_thread::yield();
+        for (const char* line : {"two", "three", "four"}) stalled->put(line);
+        sound->put("five");
+        while (sound->counts().sent == 0 || stalled->counts().dropped == 0) std::this_thread::yield();
+        stalled.reset();
+        sound.reset();
+    }
+    EXPECT_EQ(disk->stalled, 1);
+    disk->gives_way.set_value();
+    while (disk.use_count() > 1) std::this_thread::yield();  // the abandoned thread has let go of it
+    std::remove(path.c_str());
+}
+
+// What took too long is lost; until it is over, the next batch waits in the queue.
+TEST(FileSender, NothingIsGivenToADiskThatStillWrites) {
+    net::simulated::SimulatedLoop loop{1};
+    auto disk = std::make_shared<StalledDisk>();
+    auto sender = std::make_unique<FileSender>(loop, FileSettings{"/dev/null"}, StalledDisk::open(disk));
+    std::vector<std::string> batch{"one"};
+    auto send = [&] {
+        auto sending = sender->send(batch);
+        sending.start();
+        loop.run_for(FileSettings::longest_write + Milliseconds(1));
+        EXPECT_TRUE(sending.is_done());
+        return sending.take().error().retry;
+    };
+    EXPECT_EQ(send(), base::Retry::never);
+    EXPECT_EQ(send(), base::Retry::always);
+    sender.reset();
+    disk->gives_way.set_value();
+    while (disk.use_count() > 1) std::this_thread::yield();
 }
 
 }  // namespace

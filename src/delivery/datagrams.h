@@ -41,6 +41,7 @@ class DatagramSender final : public Sender {
           dialer_(loop, surroundings, settings_.place),
           datagrams_(std::move(datagrams)) {}
     base::Task<base::Result<void>> send(Batch batch) override;
+    void abandon() override { progress_ = 0; }
 
   private:
     base::Task<base::Result<void>> open();

@@ -12,16 +12,21 @@ std::atomic<unsigned> present_generation{0};
 
 void reopen_files() { present_generation.fetch_add(1, std::memory_order_relaxed); }
 
-FileSender::FileSender(net::Loop& loop, std::shared_ptr<base::WorkThread> thread, FileSettings settings)
-    : loop_(loop), thread_(std::move(thread)), file_(std::make_shared<File>()) {
+FileSender::FileSender(net::Loop& loop, FileSettings settings, Open open)
+    : loop_(loop), file_(std::make_shared<File>()) {
     file_->settings = std::move(settings);
+    file_->open = std::move(open);
+}
+
+FileSender::~FileSender() {
+    if (file_->is_busy) thread_.abandon();
 }
 
 std::string FileSender::File::write(std::string_view lines) {
     unsigned present = present_generation.load(std::memory_order_relaxed);
     if (!sink || settings.reopen || generation != present) {
         generation = present;
-        auto opened = observe::Sink::open(settings.path);
+        auto opened = open(settings.path);
         if (!opened) return opened.error().detail;
         sink.reset();
         sink.emplace(std::move(*opened));
@@ -32,10 +37,19 @@ std::string FileSender::File::write(std::string_view lines) {
 }
 
 base::Task<base::Result<void>> FileSender::send(Batch batch) {
+    // Nothing of this batch is there yet: it may come again.
+    if (file_->is_busy)
+        co_return base::Error::upstream(base::Code::timed_out, base::Retry::always,
+                                        file_->settings.path + ": still writing what came before");
     std::string lines;
     for (const std::string& entry : batch) lines.append(entry).append("\n");
     Arrival<std::string> done(loop_);
-    thread_->run([file = file_, lines = std::move(lines), tell = done.giver()] { tell(file->write(lines)); });
+    file_->is_busy = true;
+    thread_.run([file = file_, lines = std::move(lines), tell = done.giver()] {
+        std::string fault = file->write(lines);
+        file->is_busy = false;
+        tell(std::move(fault));
+    });
     std::optional<std::string> fault = co_await done.wait(net::after(loop_.now(), FileSettings::longest_write));
     // Part of it may be there: lines must not stand twice.
     if (!fault)

@@ -1,7 +1,10 @@
-// FileSender: batches as lines of a file. A thread of its own writes the files, since a disk can stall and the
-// Courier's loop must not.
+// FileSender: batches as lines of a file. A thread of its own writes it, since a disk can stall and neither the
+// Courier's loop nor other files must. While a write stalls nothing else is given to that thread, and nobody waits for
+// it at the end.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,18 +28,25 @@ void reopen_files();
 
 class FileSender final : public Sender {
   public:
-    FileSender(net::Loop& loop, std::shared_ptr<base::WorkThread> thread, FileSettings settings);
+    using Open = std::function<base::Result<observe::Sink>(const std::string& path)>;
+    // `open`: a test may put a disk of its own there.
+    FileSender(net::Loop& loop, FileSettings settings, Open open = open_sink);
+    ~FileSender() override;
     base::Task<base::Result<void>> send(Batch batch) override;
 
   private:
     struct File {  // the thread's
         FileSettings settings;
+        Open open;
+        std::atomic<bool> is_busy{false};
         std::optional<observe::Sink> sink;
         unsigned generation = 0;
         std::string write(std::string_view lines);  // what went wrong
     };
+    static base::Result<observe::Sink> open_sink(const std::string& path) { return observe::Sink::open(path); }
+
     net::Loop& loop_;
-    std::shared_ptr<base::WorkThread> thread_;
+    base::WorkThread thread_;
     std::shared_ptr<File> file_;
 };
 

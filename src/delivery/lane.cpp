@@ -120,6 +120,7 @@ base::Task<void> Lane::deliver(Worker& worker, std::vector<std::string> batch) {
         bool is_hopeless = sent.error().retry == base::Retry::never || is_hurried_;
         if (is_hopeless || net::after(loop_.now(), delay) > give_up) {
             count(counts_->lost, batch.size());
+            worker.sender->abandon();
             if (auto held_back = losses_.pass(std::chrono::milliseconds(loop_.now())))
                 observe::log(observe::Level::error, "delivery", "entries could not be sent and are lost",
                              {{"to", name_},

@@ -36,14 +36,13 @@ delivery::QueueSettings plain_queue() {
 }
 
 LogCourier::LogCourier(std::unique_ptr<delivery::Courier> courier, MakeDatagrams make_datagrams)
-    : file_thread_(std::make_shared<base::WorkThread>()),
-      make_datagrams_(std::move(make_datagrams)),
-      courier_(std::move(courier)) {}
+    : make_datagrams_(std::move(make_datagrams)), courier_(std::move(courier)) {}
 
 base::Result<std::shared_ptr<LogCourier>> LogCourier::of(Shared& shared) {
     base::Result<void> started;
     auto courier = shared.state<LogCourier>("", [&]() -> std::shared_ptr<LogCourier> {
-        auto made = delivery::Courier::start({.ring_bytes = ring_bytes});
+        auto made = delivery::Courier::start(
+            {.ring_bytes = ring_bytes, .farewell = shared.farewell / 10 * 9, .farewell_retries = shared.farewell / 10});
         if (made) return std::make_shared<LogCourier>(std::move(*made));
         started = std::move(made).error();
         return nullptr;

@@ -81,13 +81,11 @@ class LogCourier final : public Measured {
     static base::Result<std::shared_ptr<LogCourier>> of(Shared& shared);
 
     [[nodiscard]] delivery::Courier& courier() { return *courier_; }
-    [[nodiscard]] const std::shared_ptr<base::WorkThread>& file_thread() const { return file_thread_; }
     [[nodiscard]] const MakeDatagrams& make_datagrams() const { return make_datagrams_; }
 
   private:
-    std::shared_ptr<base::WorkThread> file_thread_;
     MakeDatagrams make_datagrams_;
-    std::unique_ptr<delivery::Courier> courier_;  // ends first: it uses the others
+    std::unique_ptr<delivery::Courier> courier_;  // ends first: it uses the other
 };
 
 class LogQueue {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -70,6 +71,8 @@ class Shared {
         auto at = states_.find({std::type_index(typeid(T)), key});
         return at == states_.end() ? nullptr : std::static_pointer_cast<T>(at->second.lock());
     }
+    // How long what is left to send may take at the end of the process. Set before there are any states.
+    std::chrono::milliseconds farewell{5'000};
     observe::Series series;  // numbers by route and consumer: they outlive every configuration
     // What every living state that is Measured has to show.
     [[nodiscard]] std::vector<observe::Sample> measure() {
@@ -112,8 +115,17 @@ class Worker {
     template <typename T, typename Make>
     T& state(const std::string& key, Make make) {
         Slot& slot = states_[{std::type_index(typeid(T)), key}];
-        if (!slot.state) slot = {make().release(), [](void* state) { delete static_cast<T*>(state); }};
+        if (!slot.state) {
+            slot = {make().release(), [](void* state) { delete static_cast<T*>(state); }};
+            if constexpr (requires(T& held) { held.tidy(); })
+                slot.tidy = [](void* state) { static_cast<T*>(state)->tidy(); };
+        }
         return *static_cast<T*>(slot.state);
+    }
+    // Between two requests, when a configuration has gone: states that have a tidy() let go of what was its alone.
+    void tidy() {
+        for (auto& [key, slot] : states_)
+            if (slot.tidy != nullptr) slot.tidy(slot.state);
     }
     // The same of a type of which a core has one; costs two loads, for what every request asks.
     template <typename T, typename Make>
@@ -133,10 +145,11 @@ class Worker {
     struct Slot {
         Slot() = default;
         Slot(void* held, void (*destroy)(void*)) : state(held), drop(destroy) {}
-        Slot(Slot&& other) noexcept : state(std::exchange(other.state, nullptr)), drop(other.drop) {}
+        Slot(Slot&& other) noexcept : state(std::exchange(other.state, nullptr)), drop(other.drop), tidy(other.tidy) {}
         Slot& operator=(Slot&& other) noexcept {
             std::swap(state, other.state);
             std::swap(drop, other.drop);
+            std::swap(tidy, other.tidy);
             return *this;
         }
         ~Slot() {
@@ -144,6 +157,7 @@ class Worker {
         }
         void* state = nullptr;
         void (*drop)(void*) = nullptr;
+        void (*tidy)(void*) = nullptr;
     };
     inline static std::atomic<std::size_t> types_with_one_{0};
     std::map<std::pair<std::type_index, std::string>, Slot> states_;

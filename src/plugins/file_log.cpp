@@ -1,7 +1,10 @@
 // file-log: one line of JSON for each request, appended to a file (kong.md 4.21).
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "delivery/file_sender.h"
+#include "observe/log.h"
 #include "plugin/record_log.h"
 
 namespace plugin {
@@ -37,10 +40,15 @@ struct FileLog {
 
     base::Result<void> prepare(const Setup& setup) {
         delivery::FileSettings settings{config.path, config.reopen};
+        // It may come later (a mount, a volume), so the document is not refused.
+        std::filesystem::path folder = std::filesystem::path(config.path).parent_path();
+        std::error_code error;
+        if (!folder.empty() && !std::filesystem::is_directory(folder, error))
+            observe::log(observe::Level::warn, "file-log",
+                         "there is no such folder: records are lost until it is there", {{"path", config.path}});
         return log_.open(setup, config.custom_fields_by_lua, "file-log " + config.path, config.reopen ? "reopen" : "",
-                         plain_queue(),
-                         [settings](net::Loop& loop, LogCourier& courier, const delivery::Surroundings&) {
-                             return std::make_unique<delivery::FileSender>(loop, courier.file_thread(), settings);
+                         plain_queue(), [settings](net::Loop& loop, LogCourier&, const delivery::Surroundings&) {
+                             return std::make_unique<delivery::FileSender>(loop, settings);
                          });
     }
     void on_log(Exchange& exchange) const { log_.put(exchange); }
