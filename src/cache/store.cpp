@@ -82,39 +82,67 @@ std::size_t MemoryStore::remove_resource(std::string_view resource) {
     return total;
 }
 
-template <typename Drop>
-std::size_t MemoryStore::purge(const Drop& drop) {
+MemoryStore::Purging MemoryStore::begin_purge(Purge by, std::string text) {
     Ticket epoch = epoch_.fetch_add(1, std::memory_order_acq_rel) + 1;
     Ticket before = purged_.load(std::memory_order_relaxed);
     while (before < epoch && !purged_.compare_exchange_weak(before, epoch, std::memory_order_acq_rel)) {
     }
-    std::size_t total = 0;
-    for (const auto& shard : shards_) {
-        for (std::size_t at = 0; at < shard->bucket_count(); at += buckets_a_step) {
-            Leaving leaving;
-            std::lock_guard guard(shard->lock);
-            std::size_t removed = shard->remove_if(at, buckets_a_step, drop, leaving);
-            shard->count_removed(removed);
-            total += removed;
-        }
+    return {by, std::move(text)};
+}
+
+bool MemoryStore::advance(Walk& walk) const {
+    walk.bucket += buckets_a_step;
+    if (walk.bucket >= shards_[walk.shard]->bucket_count()) walk = {walk.shard + 1, 0};
+    return walk.shard < shards_.size();
+}
+
+bool MemoryStore::go_on(Search& search) {
+    if (search.walk.shard == shards_.size()) return false;
+    auto look = [&search](const Entry& entry) {
+        bool is_meant = entry.kind() == EntryKind::response && entry.key().starts_with(search.key_prefix);
+        if (is_meant && search.key.empty()) search.key = entry.key();
+        return false;
+    };
+    Shard& shard = *shards_[search.walk.shard];
+    {
+        Leaving none;
+        std::lock_guard guard(shard.lock);
+        shard.remove_if(search.walk.bucket, buckets_a_step, look, none);
     }
-    return total;
+    return advance(search.walk) && search.key.empty();
 }
 
-std::size_t MemoryStore::remove_prefix(std::string_view resource_prefix) {
-    return purge([resource_prefix](const Entry& entry) { return entry.resource().starts_with(resource_prefix); });
+bool MemoryStore::go_on(Purging& purging) {
+    if (purging.walk.shard == shards_.size()) return false;
+    auto is_meant = [&purging](const Entry& entry) {
+        switch (purging.by) {
+            case Purge::all:
+                return true;
+            case Purge::key_prefix:
+                return entry.key().starts_with(purging.text);
+            case Purge::resource_prefix:
+                return entry.resource().starts_with(purging.text);
+            case Purge::tag:
+                return entry.has_tag(purging.text);
+        }
+        return false;
+    };
+    Shard& shard = *shards_[purging.walk.shard];
+    {
+        Leaving leaving;
+        std::lock_guard guard(shard.lock);
+        std::size_t removed = shard.remove_if(purging.walk.bucket, buckets_a_step, is_meant, leaving);
+        shard.count_removed(removed);
+        purging.removed += removed;
+    }
+    return advance(purging.walk);
 }
 
-std::size_t MemoryStore::remove_tag(std::string_view tag) {
-    return purge([tag](const Entry& entry) { return entry.has_tag(tag); });
-}
-
-std::size_t MemoryStore::remove_key_prefix(std::string_view key_prefix) {
-    return purge([key_prefix](const Entry& entry) { return entry.key().starts_with(key_prefix); });
-}
-
-std::size_t MemoryStore::clear() {
-    return purge([](const Entry&) { return true; });
+std::size_t MemoryStore::purge(Purge by, std::string text) {
+    Purging purging = begin_purge(by, std::move(text));
+    while (go_on(purging)) {
+    }
+    return purging.removed;
 }
 
 std::size_t MemoryStore::expire(Millis now) {

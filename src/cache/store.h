@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct StoreLimits {
     std::size_t most_entry = std::size_t{1} << 20;  // of one entry, everything included
     std::size_t most_shards = 64;                   // fewer where a shard would hold less than eight of the largest
 };
+
+enum class Purge : std::uint8_t { all, key_prefix, resource_prefix, tag };
 
 enum class Stored : std::uint8_t { stored, too_large, not_admitted, outdated };
 
@@ -44,11 +47,31 @@ class MemoryStore {
     bool remove(std::string_view key);
     // All entries of one resource, whatever their key (RFC 9111 4.4).
     std::size_t remove_resource(std::string_view resource);
-    // Purging walks everything, a few entries at a time.
-    std::size_t remove_prefix(std::string_view resource_prefix);
-    std::size_t remove_tag(std::string_view tag);
-    std::size_t remove_key_prefix(std::string_view key_prefix);
-    std::size_t clear();
+    // A walk over everything goes in steps, so that a core can do other things between two of them.
+    struct Walk {
+        std::size_t shard = 0;
+        std::size_t bucket = 0;
+    };
+    struct Purging {
+        Purge by;
+        std::string text;
+        std::size_t removed = 0;
+        Walk walk;
+    };
+    // From here on nothing is stored that was asked for before.
+    [[nodiscard]] Purging begin_purge(Purge by, std::string text);
+    // A step of a bounded number of buckets. False: everything has been walked.
+    bool go_on(Purging& purging);
+    // For the first response whose key begins so; `key` is then all of it.
+    struct Search {
+        std::string key_prefix;
+        std::string key;
+        Walk walk;
+    };
+    // False: it is found, or there is none.
+    bool go_on(Search& search);
+    // All of it at once: how many entries.
+    std::size_t purge(Purge by, std::string text = {});
 
     // Gives back the room of what is past keep_until, some buckets a call; call it now and then. How many entries.
     std::size_t expire(Millis now);
@@ -60,12 +83,11 @@ class MemoryStore {
 
   private:
     [[nodiscard]] Shard& shard_of(std::uint64_t hash) const { return *shards_[(hash >> 48) & (shards_.size() - 1)]; }
+    // False: that was the last step.
+    [[nodiscard]] bool advance(Walk& walk) const;
     [[nodiscard]] std::atomic<Ticket>& invalidated(std::uint64_t resource_hash) {
         return invalidated_[resource_hash % invalidated_.size()];
     }
-    template <typename Drop>
-    std::size_t purge(const Drop& drop);
-
     StoreLimits limits_;
     std::uint64_t seed_;
     std::vector<std::unique_ptr<Shard>> shards_;

@@ -71,14 +71,47 @@ TEST(MemoryStore, RemovesByResourcePrefixAndTag) {
     EXPECT_FALSE(store.find("GET|/a|x", 0) || store.find("GET|/a|y", 0));
     EXPECT_TRUE(store.find("GET|/a/b|", 0));
     fill();
-    EXPECT_EQ(store.remove_prefix("/a"), 3U);
+    EXPECT_EQ(store.purge(Purge::resource_prefix, "/a"), 3U);
     EXPECT_TRUE(store.find("GET|/c|", 0));
     fill();
-    EXPECT_EQ(store.remove_tag("red"), 2U);
+    EXPECT_EQ(store.purge(Purge::tag, "red"), 2U);
     EXPECT_TRUE(store.find("GET|/a|y", 0));
-    EXPECT_EQ(store.clear(), 2U);
+    EXPECT_EQ(store.purge(Purge::all), 2U);
     EXPECT_EQ(store.counts().entries, 0U);
     store.check();
+}
+
+TEST(MemoryStore, FindsTheFirstResponseWhoseKeyBeginsSo) {
+    MemoryStore store({}, 1);
+    for (int i = 0; i < 100; ++i) store.insert(entry_of("other" + std::to_string(i), "/a", "1"), store.ticket(), 0);
+    store.insert(entry_of("wanted|x", "/a", "2"), store.ticket(), 0);
+    auto found = [&store](std::string prefix) {
+        MemoryStore::Search search{.key_prefix = std::move(prefix)};
+        while (store.go_on(search)) {
+        }
+        return search.key;
+    };
+    EXPECT_EQ(found("wanted"), "wanted|x");
+    EXPECT_EQ(found("none"), "");
+}
+
+TEST(MemoryStore, PurgesInSteps) {
+    MemoryStore store({}, 1);
+    constexpr std::size_t count = 2000;
+    for (std::size_t i = 0; i < count; ++i)
+        store.insert(entry_of("key" + std::to_string(i), "/a", "1"), store.ticket(), 0);
+    std::size_t before = store.counts().entries;
+    MemoryStore::Ticket old = store.ticket();
+    MemoryStore::Purging purging = store.begin_purge(Purge::resource_prefix, "/a");
+    std::size_t most = 0;
+    for (std::size_t removed = 0, steps = 0; store.go_on(purging); removed = purging.removed, ++steps) {
+        most = std::max(most, purging.removed - removed);
+        EXPECT_EQ(store.insert(entry_of("late", "/a", "1"), old, 0), Stored::outdated) << steps;
+    }
+    EXPECT_LT(most, before / 4);
+    EXPECT_EQ(purging.removed, before);
+    EXPECT_EQ(store.counts().removed, before);
+    EXPECT_FALSE(store.go_on(purging));
 }
 
 TEST(MemoryStore, DoesNotStoreWhatWasFetchedBeforeAnInvalidation) {
@@ -89,7 +122,7 @@ TEST(MemoryStore, DoesNotStoreWhatWasFetchedBeforeAnInvalidation) {
     EXPECT_EQ(store.insert(entry_of("b", "/b", "old"), before, 0), Stored::stored);
     EXPECT_EQ(store.insert(entry_of("a", "/a", "new"), store.ticket(), 0), Stored::stored);
     before = store.ticket();
-    store.remove_tag("none");
+    store.purge(Purge::tag, "none");
     EXPECT_EQ(store.insert(entry_of("b", "/b", "old"), before, 0), Stored::outdated);
     EXPECT_EQ(store.insert(entry_of("b", "/b", "new"), store.ticket(), 0), Stored::stored);
 }
@@ -169,10 +202,10 @@ TEST(MemoryStore, AccountsForEveryByteWhateverHappens) {
                 store.remove_resource(resource);
                 std::erase_if(model, [&](const auto& item) { return item.first.substr(0, 5) == key.substr(0, 5); });
             } else if (choice < 993) {
-                store.remove_tag(key);
+                store.purge(Purge::tag, key);
                 model.erase(key);
             } else if (choice < 994 && random.below(10) == 0) {
-                store.clear();
+                store.purge(Purge::all);
                 model.clear();
             } else {
                 store.expire(now);
@@ -184,7 +217,7 @@ TEST(MemoryStore, AccountsForEveryByteWhateverHappens) {
         store.check();
         EXPECT_GT(store.counts().hits, 1000U);
         EXPECT_GT(store.counts().evicted + store.counts().not_admitted, 100U);
-        store.clear();
+        store.purge(Purge::all);
         EXPECT_EQ(store.counts().entries, 0U);
         MemoryStore empty(limits, seed);
         EXPECT_EQ(store.counts().bytes, empty.counts().bytes);  // nothing is counted that is not there
@@ -214,7 +247,7 @@ TEST(MemoryStore, IsSharedByThreads) {
             } else if (choice < 990) {
                 store.remove_resource(key);
             } else if (choice < 992) {
-                store.remove_prefix("key1");
+                store.purge(Purge::resource_prefix, "key1");
             } else {
                 store.expire(step);
                 (void)store.counts();

@@ -15,8 +15,8 @@ CounterSync::CounterSync(Worker& worker, std::weak_ptr<WindowCounters> counters)
     timer_.set([](void* self) { static_cast<CounterSync*>(self)->begin(); }, this);
 }
 
-void CounterSync::use(redis::Client& client, CounterKeys keys, std::shared_ptr<RedisFailures> failures) {
-    client_ = &client;
+void CounterSync::use(redis::Lease client, CounterKeys keys, std::shared_ptr<RedisFailures> failures) {
+    lease_ = std::move(client);
     keys_ = std::move(keys);
     failures_ = std::move(failures);
 }
@@ -50,7 +50,7 @@ base::Task<void> CounterSync::run() {
         if (!has_told) {
             failures_->add(worker_.index);
             is_wanted_ = false;
-            soon(client_->settings().read_timeout);
+            soon(lease_.client->settings().read_timeout);
             co_return;
         }
         if (is_last && !std::exchange(is_wanted_, false)) co_return;
@@ -59,15 +59,17 @@ base::Task<void> CounterSync::run() {
 
 base::Task<bool> CounterSync::tell(WindowCounters& counters, std::vector<WindowCounters::Unsynced> batch) {
     base::Arena arena;
+    redis::Lease lease = lease_;  // a reload may bring another one meanwhile
+    redis::Client& client = *lease.client;
     std::vector<std::unique_ptr<redis::Call>> calls;
     calls.reserve(batch.size());
-    net::Instant deadline = net::after(worker_.loop.now(), client_->settings().read_timeout);
+    net::Instant deadline = net::after(worker_.loop.now(), client.settings().read_timeout);
     for (const WindowCounters::Unsynced& each : batch) {
         std::string used = std::to_string(static_cast<std::int64_t>(each.used));
         std::string time = std::to_string(longest(each.limit.period));
         std::array<std::string_view, 1> keys{keys_.key(arena, each.identifier, each.limit.period, each.start)};
         std::array<std::string_view, 2> arguments{used, time};
-        calls.emplace_back(new redis::Call(client_->run(count_script(), keys, arguments, deadline)));
+        calls.emplace_back(new redis::Call(client.run(count_script(), keys, arguments, deadline)));
     }
     bool has_told = true;
     for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -22,7 +22,7 @@ class CounterSync {
     CounterSync(const CounterSync&) = delete;
 
     // How, from now on. `failures` are told each exchange that went wrong.
-    void use(redis::Client& client, CounterKeys keys, std::shared_ptr<RedisFailures> failures);
+    void use(redis::Lease client, CounterKeys keys, std::shared_ptr<RedisFailures> failures);
     void soon(net::Milliseconds interval);
     [[nodiscard]] bool is_of(const std::weak_ptr<WindowCounters>& counters) const;
     [[nodiscard]] bool is_over() const { return counters_.expired(); }
@@ -34,7 +34,7 @@ class CounterSync {
 
     Worker& worker_;
     const std::weak_ptr<WindowCounters> counters_;
-    redis::Client* client_ = nullptr;
+    redis::Lease lease_;
     CounterKeys keys_;
     std::shared_ptr<RedisFailures> failures_;
     net::Timer timer_;

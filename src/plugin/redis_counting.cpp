@@ -27,10 +27,10 @@ std::string_view CounterKeys::key(base::Arena& arena, std::string_view identifie
     return arena.join(before_, identifier, after_, time, ":", name, ":", plugin::name(period));
 }
 
-redis::Client& CoreClients::of(Worker& worker) const {
-    Slot& slot = slots_[worker.index];
-    if (slot.client == nullptr) slot.client = &redis_client(worker, settings_);
-    return *slot.client;
+const redis::Lease& CoreClients::lease(Worker& worker) const {
+    redis::Lease& slot = slots_[worker.index];
+    if (slot.client == nullptr) slot = redis_client(worker, settings_);
+    return slot;
 }
 
 void RedisFailures::measure(std::vector<observe::Sample>& samples) const {

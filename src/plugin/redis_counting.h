@@ -35,21 +35,19 @@ class CounterKeys {
     std::string after_;
 };
 
-// The clients that one configuration of a plugin uses, each core its own.
+// The clients that one configuration of a plugin uses, each core its own. They go with it.
 class CoreClients {
   public:
     CoreClients(redis::Settings settings, unsigned cores)
-        : settings_(std::move(settings)), slots_(std::make_unique<Slot[]>(cores)) {}
+        : settings_(std::move(settings)), slots_(std::make_unique<redis::Lease[]>(cores)) {}
     [[nodiscard]] const redis::Settings& settings() const { return settings_; }
     // On the worker's thread.
-    [[nodiscard]] redis::Client& of(Worker& worker) const;
+    [[nodiscard]] redis::Client& of(Worker& worker) const { return *lease(worker).client; }
+    [[nodiscard]] const redis::Lease& lease(Worker& worker) const;
 
   private:
-    struct Slot {
-        redis::Client* client = nullptr;
-    };
     redis::Settings settings_;
-    std::unique_ptr<Slot[]> slots_;
+    std::unique_ptr<redis::Lease[]> slots_;
 };
 
 // How often Redis could not be asked; on the metrics page. Each core adds to its own.

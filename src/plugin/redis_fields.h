@@ -128,8 +128,8 @@ inline constexpr Alias redis_aliases[] = {{"redis_host", "redis.host"},
                                           {"redis_timeout", "redis.timeout"},
                                           {"redis_database", "redis.database"}};
 
-// The core's client for these settings; equal ones share it. Lives as long as the core.
-[[nodiscard]] inline redis::Client& redis_client(Worker& worker, const redis::Settings& settings) {
+// The core's client for these settings; equal ones share it.
+[[nodiscard]] inline redis::Lease redis_client(Worker& worker, const redis::Settings& settings) {
     auto& clients = worker.state<redis::Clients>("", [&] {
         return std::make_unique<redis::Clients>(worker.loop, redis::Surroundings{worker.resolver, worker.overrides},
                                                 worker.index + 1);

@@ -59,7 +59,7 @@ struct ProxyCache {
         if (config.strategy == CacheStrategy::memory) {
             storage_ = MemoryAnswers::open(setup.shared, config.memory);
         } else {
-            TRY(answers, RedisAnswers::open(setup.shared, config.redis));
+            TRY(answers, RedisAnswers::open(setup, config.redis));
             storage_ = answers;
         }
         return {};
@@ -240,6 +240,7 @@ struct ProxyCache {
         if (may_collapse(exchange, note) && !fetches(exchange).passes(note.lookup_key)) {
             note.lead = fetches(exchange).lead(note.lookup_key);
             if (!note.lead && may_wait) return Verdict::wait;
+            if (!note.lead) note.lead = fetches(exchange).take_over(note.lookup_key);
         }
         note.found = std::move(entry);
         prepare_fetch(exchange, note);
@@ -284,13 +285,17 @@ struct ProxyCache {
         http::Headers cookies = own_cookies(exchange);
         EntryPointer fresh = refreshed(exchange, note, *rules_);
         cache::Millis now = exchange.worker.loop.wall_now();
+        bool is_hers_alone = fresh && !may_replace(exchange, note, *rules_);
         if (!fresh || fresh->validity().keep_until <= now) {
             // A 304 for something else: what is stored was confirmed once more, for the last time.
             storage_->remove(exchange, *note.found);
-        } else {
+        } else if (!is_hers_alone) {
             storage_->replace(exchange, note, fresh);
         }
-        end_lead(exchange, note, fresh ? fresh->validity() : note.found->validity());
+        if (is_hers_alone)
+            let_pass(exchange, note);
+        else
+            end_lead(exchange, note, fresh ? fresh->validity() : note.found->validity());
         answer_from(exchange, note, fresh ? std::move(fresh) : note.found, config, "Refresh");
         if (!exchange.response.headers.has(Known::set_cookie)) exchange.response.headers.append(cookies);
     }

@@ -7,6 +7,8 @@
 #include "cache/validation.h"
 #include "http/characters.h"
 #include "http/date.h"
+#include "http/path.h"
+#include "schema/error.h"
 
 namespace plugin {
 
@@ -83,6 +85,14 @@ cache::Validity kong_validity(const CacheRules& rules, Millis requested_at, Mill
 
 bool states_freshness(const http::Headers& headers, const cache::ResponseControl& control) {
     return control.max_age || control.s_maxage || control.is_public || headers.has(Known::expires);
+}
+// Whether what the upstream said to an authorised client is for others, too: RFC 9111 3.5. Of cookies that says nothing
+// (RFC 9111 7.3), so a statement of any kind will do.
+bool is_for_all(const http::Headers& headers, const cache::ResponseControl& control, const CacheKeys& keys,
+                const CacheRules& rules) {
+    if (!rules.config.rfc9111) return false;
+    if (control.is_public || control.must_revalidate || control.s_maxage) return true;
+    return keys.is_own_by_cookie && states_freshness(headers, control);
 }
 // Without a word about sharing, a cookie is for the client that got it. RFC 9111 7.3 goes by freshness alone.
 bool is_cookie_for_all(const http::Headers& headers, const cache::ResponseControl& control, const CacheRules& rules) {
@@ -166,11 +176,8 @@ bool take_for_storage(Exchange& exchange, CacheNote& note, const CacheRules& rul
     if (!takes_any && (!has_one_type || !is_stored_type(type, config))) return false;
 
     cache::ResponseControl control = cache::parse_response_control(response.headers);
-    // RFC 9111 3.5; of cookies it says nothing (RFC 9111 7.3), so a statement of any kind will do.
-    bool is_stated = states_freshness(response.headers, control);
-    bool is_shared = config.rfc9111 && (control.is_public || control.must_revalidate || control.s_maxage ||
-                                        (note.keys.is_own_by_cookie && is_stated));
-    fetch.key = note.keys.own.empty() || is_shared ? note.keys.shared : note.keys.own;
+    bool is_shared = note.keys.own.empty() || is_for_all(response.headers, control, note.keys, rules);
+    fetch.key = is_shared ? note.keys.shared : note.keys.own;
     if (config.rfc9111) {
         cache::PolicyOptions policy = rules.policy;
         policy.is_keyed_by_client = !note.keys.own.empty();
@@ -236,6 +243,12 @@ std::string variant_key(std::string_view key, const cache::Entry& marker, const 
     return out;
 }
 
+bool may_replace(const Exchange& exchange, const CacheNote& note, const CacheRules& rules) {
+    if (note.keys.own.empty() || note.found->key().starts_with(note.keys.own)) return true;
+    const http::Headers& headers = exchange.response.headers;
+    return is_for_all(headers, cache::parse_response_control(headers), note.keys, rules);
+}
+
 cache::EntryPointer refreshed(Exchange& exchange, const CacheNote& note, const CacheRules& rules) {
     const cache::Entry& old = *note.found;
     http::Headers stored;
@@ -274,6 +287,31 @@ cache::EntryPointer refreshed(Exchange& exchange, const CacheNote& note, const C
     parts.head_length = old.head_length();
     parts.validity = validity;
     return cache::make_entry(parts);
+}
+
+std::string json_of(const cache::Entry& entry) {
+    http::Headers headers;
+    entry.append_headers(headers);
+    std::vector<std::string_view> names;
+    std::string fields;
+    for (const http::Header& header : headers) {
+        auto is_same = [&](std::string_view name) { return http::equals_ignore_case(name, header.name); };
+        if (std::any_of(names.begin(), names.end(), is_same)) continue;
+        names.push_back(header.name);
+        std::string values;
+        headers.all(header.name, [&](std::string_view value) {
+            values += (values.empty() ? "" : ",") + schema::json_quoted(value);
+        });
+        bool is_one = headers.count(header.name) == 1;
+        fields += (fields.empty() ? "" : ",") + schema::json_quoted(header.name) + ":" +
+                  (is_one ? values : "[" + values + "]");
+    }
+    const cache::Validity& validity = entry.validity();
+    std::string body = http::is_utf8(entry.body()) ? schema::json_quoted(entry.body()) : "null";
+    return "{\"status\":" + std::to_string(entry.status()) + ",\"headers\":{" + fields + "},\"body\":" + body +
+           ",\"body_len\":" + std::to_string(entry.body().size()) +
+           ",\"timestamp\":" + std::to_string(validity.responded_at / cache::a_second) +
+           ",\"ttl\":" + std::to_string(validity.lifetime / cache::a_second) + ",\"version\":1}";
 }
 
 void tell_cache_status(Exchange& exchange, const ProxyCacheConfig& config, std::string_view status,

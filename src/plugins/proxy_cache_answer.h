@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -83,6 +84,8 @@ struct CacheRules {
 // The key of the variant that a request selects.
 [[nodiscard]] std::string variant_key(std::string_view key, const cache::Entry& marker, const http::Headers& request);
 
+// Whether the stored response may change for all who get it by the 304 that this client brought.
+[[nodiscard]] bool may_replace(const Exchange& exchange, const CacheNote& note, const CacheRules& rules);
 // The stored response brought up to date by the upstream's 304; null if that speaks of something else.
 [[nodiscard]] cache::EntryPointer refreshed(Exchange& exchange, const CacheNote& note, const CacheRules& rules);
 
@@ -93,6 +96,9 @@ void answer_from(Exchange& exchange, CacheNote& note, cache::EntryPointer entry,
 // X-Cache-Status, and X-Cache-Key if there is one.
 void tell_cache_status(Exchange& exchange, const ProxyCacheConfig& config, std::string_view status,
                        std::string_view key);
+
+// As Kong's admin API shows it (kong.md 4.13). A body that is no UTF-8 is null there.
+[[nodiscard]] std::string json_of(const cache::Entry& entry);
 
 [[nodiscard]] bool is_stored_type(std::string_view content_type, const ProxyCacheConfig& config);
 

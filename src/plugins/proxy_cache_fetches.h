@@ -4,6 +4,7 @@
 
 #include <array>
 #include <coroutine>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -20,32 +21,41 @@ class CacheFetches {
     explicit CacheFetches(net::Loop& loop) : loop_(loop) {}
     CacheFetches(const CacheFetches&) = delete;
 
-    // The right and duty to fetch one key. When it goes, those who wait are woken.
+    // The right and duty to fetch one key. When it goes, those who wait are woken. Who holds it while its own client
+    // takes the answer slowly loses it to the first one that has waited long enough (take_over).
     class Lead {
       public:
         Lead() = default;
-        Lead(CacheFetches* fetches, std::string key) : fetches_(fetches), key_(std::move(key)) {}
-        Lead(Lead&& other) noexcept : fetches_(std::exchange(other.fetches_, nullptr)), key_(std::move(other.key_)) {}
+        Lead(CacheFetches* fetches, std::string key, std::uint64_t number)
+            : fetches_(fetches), key_(std::move(key)), number_(number) {}
+        Lead(Lead&& other) noexcept
+            : fetches_(std::exchange(other.fetches_, nullptr)), key_(std::move(other.key_)), number_(other.number_) {}
         Lead& operator=(Lead&& other) noexcept {
             std::swap(fetches_, other.fetches_);
             std::swap(key_, other.key_);
+            std::swap(number_, other.number_);
             return *this;
         }
         ~Lead() { end(); }
         explicit operator bool() const { return fetches_ != nullptr; }
         void end() {
-            if (fetches_ != nullptr) std::exchange(fetches_, nullptr)->ended(key_);
+            if (fetches_ != nullptr) std::exchange(fetches_, nullptr)->ended(key_, number_);
         }
 
       private:
         CacheFetches* fetches_ = nullptr;
         std::string key_;
+        std::uint64_t number_ = 0;
     };
 
     // Empty: another one has it.
     [[nodiscard]] Lead lead(std::string_view key) {
         auto [place, is_new] = under_way_.try_emplace(std::string(key));
-        return is_new ? Lead(this, std::string(key)) : Lead();
+        return is_new ? led_anew(*place) : Lead();
+    }
+    // Whoever has it: others wait for this one from now on.
+    [[nodiscard]] Lead take_over(std::string_view key) {
+        return led_anew(*under_way_.try_emplace(std::string(key)).first);
     }
 
     // Room for a body on its way to the store: all of a core's together are bounded. Given back when it goes.
@@ -93,10 +103,11 @@ class CacheFetches {
             : loop_(fetches.loop_), deadline_(deadline) {
             auto place = fetches.under_way_.find(key);
             if (place == fetches.under_way_.end()) return;
-            next_ = place->second;
-            link_ = &place->second;
+            Wait*& first = place->second.first;
+            next_ = first;
+            link_ = &first;
             if (next_ != nullptr) next_->link_ = &next_;
-            place->second = this;
+            first = this;
         }
         Wait(const Wait&) = delete;
         ~Wait() { unlink(); }
@@ -134,23 +145,33 @@ class CacheFetches {
         net::Instant until = 0;
     };
     [[nodiscard]] Pass& place_of(std::string_view key) { return passes_[base::TextHash{}(key) % passes_.size()]; }
-    // Through their timers, so that nobody runs inside of whoever ends a fetch.
-    void ended(const std::string& key) {
+    struct Fetch {
+        Wait* first = nullptr;     // of those who wait for it
+        std::uint64_t leader = 0;  // the number of the Lead that holds it
+    };
+    [[nodiscard]] Lead led_anew(std::pair<const std::string, Fetch>& place) {
+        place.second.leader = ++last_leader_;
+        return {this, place.first, last_leader_};
+    }
+    // Through their timers, so that nobody runs inside of whoever ends a fetch. What one that lost the lead has brought
+    // is as good.
+    void ended(const std::string& key, std::uint64_t leader) {
         auto place = under_way_.find(key);
         if (place == under_way_.end()) return;
-        while (place->second != nullptr) {
-            Wait& waiting = *place->second;
+        while (place->second.first != nullptr) {
+            Wait& waiting = *place->second.first;
             waiting.unlink();
             if (waiting.timer_.is_armed()) waiting.timer_.arm(loop_.timers(), loop_.now());
         }
-        under_way_.erase(place);
+        if (place->second.leader == leader) under_way_.erase(place);
     }
 
     net::Loop& loop_;
     std::size_t in_rooms_ = 0;
     std::array<Pass, 1024> passes_{};
-    // Who waits for it; node-based: a place stays where it is.
-    std::unordered_map<std::string, Wait*, base::TextHash, std::equal_to<>> under_way_;
+    std::uint64_t last_leader_ = 0;
+    // Node-based: a place stays where it is.
+    std::unordered_map<std::string, Fetch, base::TextHash, std::equal_to<>> under_way_;
 };
 
 }  // namespace plugin

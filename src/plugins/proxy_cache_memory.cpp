@@ -10,7 +10,25 @@ using cache::EntryPointer;
 
 // Look-ups of a core between two steps of giving back what is past its time.
 constexpr unsigned expire_every = 256;
+// Of a walk over everything, between two turns of the loop.
+constexpr unsigned steps_a_turn = 8;
 constexpr std::size_t usual_answer = (1024 + 64) * 1024;
+
+namespace {
+cache::Purge purge_of(PurgeBy by) {
+    switch (by) {
+        case PurgeBy::all:
+            return cache::Purge::all;
+        case PurgeBy::key:
+            return cache::Purge::key_prefix;
+        case PurgeBy::prefix:
+            return cache::Purge::resource_prefix;
+        case PurgeBy::tag:
+            return cache::Purge::tag;
+    }
+    return cache::Purge::all;
+}
+}  // namespace
 
 MemoryAnswers::MemoryAnswers(std::string name, std::string label, const cache::StoreLimits& limits, std::uint64_t seed)
     : name_(std::move(name)), label_(std::move(label)), store_(limits, seed), generation_(base::mixed(seed)) {}
@@ -87,18 +105,21 @@ void MemoryAnswers::measure(std::vector<observe::Sample>& samples) const {
     add("proxy_cache_removed_total", "Answers invalidated or purged.", "counter", counts.removed);
 }
 
-base::Task<base::Result<std::uint64_t>> MemoryAnswers::purge(Worker&, PurgeBy by, std::string text) {
-    switch (by) {
-        case PurgeBy::all:
-            co_return store_.clear();
-        case PurgeBy::key:
-            co_return store_.remove_key_prefix(text);
-        case PurgeBy::prefix:
-            co_return store_.remove_prefix(text);
-        case PurgeBy::tag:
-            co_return store_.remove_tag(text);
-    }
-    co_return std::uint64_t{0};
+base::Task<base::Result<std::optional<std::string>>> MemoryAnswers::show(Worker& worker, std::string key) {
+    cache::MemoryStore::Search search{.key_prefix = std::move(key)};
+    for (unsigned step = 1; store_.go_on(search); ++step)
+        if (step % steps_a_turn == 0) co_await net::sleep_until(worker.loop, worker.loop.now() + 1);
+    std::optional<std::string> out;
+    if (EntryPointer entry = store_.find(search.key, worker.loop.wall_now())) out = json_of(*entry);
+    co_return out;
+}
+
+base::Task<base::Result<std::uint64_t>> MemoryAnswers::purge(Worker& worker, PurgeBy by, std::string text) {
+    cache::MemoryStore::Purging purging = store_.begin_purge(purge_of(by), std::move(text));
+    for (unsigned step = 1; store_.go_on(purging); ++step)
+        // A turn of the loop, so that a large store keeps no request of this core waiting.
+        if (step % steps_a_turn == 0) co_await net::sleep_until(worker.loop, worker.loop.now() + 1);
+    co_return purging.removed;
 }
 
 }  // namespace plugin

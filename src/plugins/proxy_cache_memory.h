@@ -8,12 +8,13 @@
 
 #include "cache/store.h"
 #include "plugin/purge.h"
+#include "plugin/shows_answers.h"
 #include "plugin/states.h"
 #include "plugins/proxy_cache_storage.h"
 
 namespace plugin {
 
-class MemoryAnswers final : public CacheStorage, public Measured, public Purgeable {
+class MemoryAnswers final : public CacheStorage, public Measured, public Purgeable, public ShowsAnswers {
   public:
     MemoryAnswers(std::string name, std::string label, const cache::StoreLimits& limits, std::uint64_t seed);
     [[nodiscard]] static std::shared_ptr<MemoryAnswers> open(Shared& shared, const CacheMemory& memory);
@@ -30,6 +31,7 @@ class MemoryAnswers final : public CacheStorage, public Measured, public Purgeab
 
     void measure(std::vector<observe::Sample>& samples) const override;
     base::Task<base::Result<std::uint64_t>> purge(Worker& worker, PurgeBy by, std::string text) override;
+    base::Task<base::Result<std::optional<std::string>>> show(Worker& worker, std::string key) override;
 
   private:
     [[nodiscard]] cache::EntryPointer find_one(Exchange& exchange, CacheNote& note, std::string_view key,

@@ -59,10 +59,10 @@ std::string escaped(std::string_view text) {
 
 }  // namespace
 
-RedisAnswers::RedisAnswers(redis::Settings settings, std::string name)
-    : settings_(std::move(settings)), name_(std::move(name)) {}
+RedisAnswers::RedisAnswers(redis::Settings settings, std::string name, unsigned cores)
+    : clients_(std::move(settings), cores), name_(std::move(name)) {}
 
-Result<std::shared_ptr<RedisAnswers>> RedisAnswers::open(Shared& shared, const RedisFields& fields) {
+Result<std::shared_ptr<RedisAnswers>> RedisAnswers::open(const Setup& setup, const RedisFields& fields) {
     redis::Settings settings = fields.settings();
     TRY_VOID(settings.check());
     // Not by the place alone: who logs in differently is somebody else, and two groups may have one name.
@@ -80,7 +80,8 @@ Result<std::shared_ptr<RedisAnswers>> RedisAnswers::open(Shared& shared, const R
     for (const redis::Node& node : settings.sentinel_nodes) add(node.text());
     for (const redis::Node& node : settings.cluster_nodes) add(node.text());
     std::string name = "redis " + digest_of(all);
-    return shared.state<RedisAnswers>(name, [&] { return std::make_shared<RedisAnswers>(settings, name); });
+    return setup.shared.state<RedisAnswers>(
+        name, [&] { return std::make_shared<RedisAnswers>(settings, name, setup.cores); });
 }
 
 EntryPointer RedisAnswers::checked(const redis::Reply& reply, std::string_view key, const CacheNote& note,
@@ -101,9 +102,9 @@ EntryPointer RedisAnswers::checked(const redis::Reply& reply, std::string_view k
 }
 
 Task<EntryPointer> RedisAnswers::wait_find(Exchange& exchange, CacheNote& note, std::vector<std::string_view> keys) {
-    redis::Client& client = redis_client(exchange.worker, settings_);
+    redis::Client& client = clients_.of(exchange.worker);
     net::Loop& loop = exchange.worker.loop;
-    net::Instant deadline = net::after(loop.now(), settings_.read_timeout);
+    net::Instant deadline = net::after(loop.now(), clients_.settings().read_timeout);
     note.has_generations = false;
     note.markers.clear();
     // All of it leaves in one send.
@@ -128,7 +129,7 @@ Task<EntryPointer> RedisAnswers::wait_find(Exchange& exchange, CacheNote& note, 
         const base::Error& error = resource_reply ? all_reply.error() : resource_reply.error();
         if (throttle.pass(std::chrono::milliseconds(loop.now())))
             observe::log(observe::Level::warn, "proxy-cache", "Redis cannot be asked: requests go to the upstream",
-                         {{"redis", settings_.where()}, {"reason", error.detail}});
+                         {{"redis", clients_.settings().where()}, {"reason", error.detail}});
         co_return EntryPointer();
     }
     note.generation_of_resource = generation(*resource_reply);
@@ -157,7 +158,7 @@ void RedisAnswers::store(Exchange& exchange, const CacheNote& note, const EntryP
     if (!entry || !note.has_generations) return;
     cache::Millis left = std::min(entry->validity().keep_until - exchange.worker.loop.wall_now(), longest_kept);
     if (left <= 0) return;
-    redis::Client& client = redis_client(exchange.worker, settings_);
+    redis::Client& client = clients_.of(exchange.worker);
     std::string value;
     put_number(value, note.generation_of_resource);
     put_number(value, note.generation_of_all);
@@ -199,11 +200,11 @@ void RedisAnswers::replace(Exchange& exchange, const CacheNote& note, const Entr
 }
 
 void RedisAnswers::remove(Exchange& exchange, const cache::Entry& entry) {
-    redis_client(exchange.worker, settings_).tell({"DEL", entry_name(entry.resource(), entry.key())});
+    clients_.of(exchange.worker).tell({"DEL", entry_name(entry.resource(), entry.key())});
 }
 
 void RedisAnswers::invalidate(Exchange& exchange, std::string_view resource) {
-    redis::Client& client = redis_client(exchange.worker, settings_);
+    redis::Client& client = clients_.of(exchange.worker);
     std::string name = resource_name(resource);
     client.tell({"INCR", name});
     client.tell({"PEXPIRE", name, generation_kept});
@@ -214,7 +215,7 @@ void RedisAnswers::measure(std::vector<observe::Sample>& samples) const {
         samples.push_back({std::string(name),
                            std::string(help),
                            "counter",
-                           {{"redis", settings_.where()}},
+                           {{"redis", clients_.settings().where()}},
                            static_cast<double>(value)});
     };
     add("proxy_cache_redis_failures_total", "Look-ups of stored answers that Redis did not answer in time.", failures_);
@@ -222,8 +223,8 @@ void RedisAnswers::measure(std::vector<observe::Sample>& samples) const {
 }
 
 Task<Result<std::uint64_t>> RedisAnswers::purge(Worker& worker, PurgeBy by, std::string text) {
-    redis::Client& client = redis_client(worker, settings_);
-    bool can_scan = !settings_.is_cluster();
+    redis::Client& client = clients_.of(worker);
+    bool can_scan = !clients_.settings().is_cluster();
     if (can_scan && by == PurgeBy::prefix && text.size() <= longest_resource)
         co_return co_await purge_matching(client, "cardea:cache:" + escaped(text) + "*");
     if (can_scan && by == PurgeBy::key)
@@ -274,6 +275,47 @@ Task<Result<std::uint64_t>> RedisAnswers::purge_matching(redis::Client& client, 
         }
     } while (cursor != "0" && !cursor.empty());
     co_return removed;
+}
+
+Task<Result<std::optional<std::string>>> RedisAnswers::show(Worker& worker, std::string key) {
+    if (clients_.settings().is_cluster())
+        co_return base::Error::us(base::Code::unsupported, "in a Redis cluster stored answers cannot be looked for");
+    redis::Client& client = clients_.of(worker);
+    std::string pattern = "cardea:cache:*:" + escaped(key) + ":*";
+    std::string cursor = "0";
+    do {
+        redis::Call scan = client.command({"SCAN", cursor, "MATCH", pattern, "COUNT", scanned_at_once});
+        Result<redis::Reply> found = co_await scan;
+        if (!found) co_return std::move(found).error();
+        if (found->elements().size() != 2) co_return base::Error::us(base::Code::malformed, "SCAN: odd reply");
+        cursor = found->elements()[0].text();
+        for (const redis::Reply& name : found->elements()[1].elements()) {
+            auto looking = shown(client, std::string(name.text()));
+            auto text = co_await std::move(looking);
+            if (!text || *text) co_return text;
+        }
+    } while (cursor != "0" && !cursor.empty());
+    co_return std::optional<std::string>();
+}
+
+// Nothing: what stands under that name is no answer, or is invalid by now.
+Task<Result<std::optional<std::string>>> RedisAnswers::shown(redis::Client& client, std::string name) {
+    redis::Call call = client.command({"GET", name});
+    Result<redis::Reply> reply = co_await call;
+    if (!reply) co_return std::move(reply).error();
+    if (!reply->is_text() || reply->text().size() < generations_size) co_return std::optional<std::string>();
+    Result<EntryPointer> entry = cache::read_binary(reply->text().substr(generations_size));
+    if (!entry || (*entry)->kind() != EntryKind::response) co_return std::optional<std::string>();
+    std::string of_resource = resource_name((*entry)->resource());
+    redis::Call resource_call = client.command({"GET", of_resource});
+    redis::Call all_call = client.command({"GET", all_name});
+    Result<redis::Reply> resource_reply = co_await resource_call;
+    Result<redis::Reply> all_reply = co_await all_call;
+    if (!resource_reply) co_return std::move(resource_reply).error();
+    if (!all_reply) co_return std::move(all_reply).error();
+    bool is_valid = number_at(reply->text(), 0) == generation(*resource_reply) &&
+                    number_at(reply->text(), 8) == generation(*all_reply);
+    co_return is_valid ? std::optional(json_of(**entry)) : std::nullopt;
 }
 
 }  // namespace plugin

@@ -16,16 +16,19 @@
 #include <string>
 
 #include "plugin/purge.h"
+#include "plugin/redis_counting.h"
 #include "plugin/redis_fields.h"
+#include "plugin/shows_answers.h"
 #include "plugin/states.h"
 #include "plugins/proxy_cache_storage.h"
 
 namespace plugin {
 
-class RedisAnswers final : public CacheStorage, public Measured, public Purgeable {
+class RedisAnswers final : public CacheStorage, public Measured, public Purgeable, public ShowsAnswers {
   public:
-    RedisAnswers(redis::Settings settings, std::string name);
-    [[nodiscard]] static base::Result<std::shared_ptr<RedisAnswers>> open(Shared& shared, const RedisFields& fields);
+    RedisAnswers(redis::Settings settings, std::string name, unsigned cores);
+    [[nodiscard]] static base::Result<std::shared_ptr<RedisAnswers>> open(const Setup& setup,
+                                                                          const RedisFields& fields);
 
     [[nodiscard]] const std::string& name() const override { return name_; }
     [[nodiscard]] bool is_slow() const override { return true; }
@@ -38,15 +41,17 @@ class RedisAnswers final : public CacheStorage, public Measured, public Purgeabl
 
     void measure(std::vector<observe::Sample>& samples) const override;
     base::Task<base::Result<std::uint64_t>> purge(Worker& worker, PurgeBy by, std::string text) override;
+    base::Task<base::Result<std::optional<std::string>>> show(Worker& worker, std::string key) override;
 
   private:
     void store(Exchange& exchange, const CacheNote& note, const cache::EntryPointer& entry);
+    base::Task<base::Result<std::optional<std::string>>> shown(redis::Client& client, std::string name);
     [[nodiscard]] cache::EntryPointer checked(const redis::Reply& reply, std::string_view key, const CacheNote& note,
                                               cache::Millis now);
     base::Task<base::Result<std::uint64_t>> purge_tagged(redis::Client& client, std::string set);
     base::Task<base::Result<std::uint64_t>> purge_matching(redis::Client& client, std::string pattern);
 
-    redis::Settings settings_;
+    CoreClients clients_;
     std::string name_;
     std::atomic<std::uint64_t> failures_ = 0;
     std::atomic<std::uint64_t> broken_ = 0;

@@ -1,63 +1,11 @@
-// proxy-cache against texts: Kong's keys and statuses, who may get what was stored for whom, waiting for each other.
+// proxy-cache against texts: Kong's keys and statuses, who may get what was stored for whom.
 // What only a real upstream shows (refreshing in the background, standing in for failures) is in tests/blackbox.
-#include <map>
-
 #include "crypto/hash.h"
-#include "plugin/identity.h"
-#include "plugin/plugin_for_tests.h"
 #include "plugins/proxy_cache_answer.h"
+#include "plugins/proxy_cache_for_tests.h"
 
 namespace plugin {
 namespace {
-
-struct Upstream {
-    int status = 200;
-    std::string headers = "Content-Type: text/plain\r\n";
-    std::string body = "hello";
-};
-
-class ProxyCacheTest : public PluginTest {
-  protected:
-    // One request as the gateway would handle it; the upstream answers so. The result: "STATUS X-Cache-Status body".
-    std::string ask(std::string head, const Upstream& upstream = {}, const Consumer* consumer = nullptr) {
-        auto made = exchange(std::move(head));
-        if (consumer != nullptr) identify(*made, consumer, "credential");
-        if (run(*made) == Verdict::go_on) fetch(*made, upstream);
-        return told(*made);
-    }
-    void fetch(FakeExchange& on, const Upstream& upstream) {
-        asked = on.request.headers.first("If-None-Match");
-        ++fetches;
-        bool is_head = on.request.method == http::Method::head;
-        on.answer_from_upstream(upstream.status, upstream.headers, upstream.body);
-        if (is_head) on.response_text = {};
-        if (type->on_upstream_response != nullptr) type->on_upstream_response(under_test.get(), on);
-        if (on.is_from_upstream && on.capture != nullptr) {
-            on.capture->bytes = on.response_text;
-            on.capture->is_complete = true;
-        }
-        respond(on);
-        type->on_log(under_test.get(), on);
-    }
-    std::string told(FakeExchange& on) {
-        if (on.is_from_cache) respond(on);
-        for (const http::Header& header : on.response.headers) last[std::string(header.name)] = header.value;
-        return std::to_string(on.response.status) + " " + std::string(on.response.headers.first("X-Cache-Status")) +
-               " " + std::string(on.response_text);
-    }
-    void wait(int milliseconds) {
-        net::Instant until = loop.now() + milliseconds;
-        net::Timer timer([](void*) {}, nullptr);
-        timer.arm(loop.timers(), until);
-        while (loop.now() < until) loop.turn(true);
-    }
-
-    std::map<std::string, std::string> last;  // headers of the last answer
-    std::string asked;                        // If-None-Match of the last fetch
-    int fetches = 0;
-};
-
-constexpr std::string_view get = "GET /a HTTP/1.1\r\nHost: a.example";
 
 TEST_F(ProxyCacheTest, Kong_MissThenHit) {
     use("proxy-cache", "strategy: memory");
@@ -280,6 +228,34 @@ TEST_F(ProxyCacheTest, A304sCookieStaysWithWhoAskedThoughTheStoredAnswerIsPublic
     EXPECT_EQ(last.count("Set-Cookie"), 0U);
 }
 
+// RFC 9111 3.5 holds for a 304, too: without a word about sharing, what it says to an authorised client is hers alone.
+TEST_F(ProxyCacheTest, Rfc9111_A304ForAnAuthorisedRequestChangesNothingForOthers) {
+    use("proxy-cache", "{strategy: memory, rfc9111: true}");
+    std::string alice = std::string(get) + "\r\nCache-Control: no-cache\r\nAuthorization: Bearer alice";
+    std::string same = "ETag: \"a\"\r\nCache-Control: max-age=60";
+    std::string head = "Content-Type: text/plain\r\nX-For: all\r\n" + same + "\r\n";
+    EXPECT_EQ(ask(std::string(get), {200, head}), "200 Miss hello");
+    EXPECT_EQ(ask(alice, {304, same + "\r\nX-For: alice\r\n", ""}), "200 Refresh hello");
+    EXPECT_EQ(last["X-For"], "alice");
+    EXPECT_EQ(ask(std::string(get)), "200 Hit hello");
+    EXPECT_EQ(last["X-For"], "all");
+    // It says that it is for all.
+    EXPECT_EQ(ask(alice, {304, same + ", public\r\nX-For: everybody\r\n", ""}), "200 Refresh hello");
+    EXPECT_EQ(ask(std::string(get)), "200 Hit hello");
+    EXPECT_EQ(last["X-For"], "everybody");
+}
+
+TEST_F(ProxyCacheTest, Rfc9111_A304RefreshesWhatIsTheClientsOwn) {
+    use("proxy-cache", "{strategy: memory, rfc9111: true}");
+    std::string alice = std::string(get) + "\r\nAuthorization: Bearer alice";
+    std::string same = "ETag: \"a\"\r\nCache-Control: max-age=60\r\n";
+    EXPECT_EQ(ask(alice, {200, "Content-Type: text/plain\r\n" + same}), "200 Miss hello");
+    wait(61'000);
+    EXPECT_EQ(ask(alice, {304, same + "X-For: alice\r\n", ""}), "200 Refresh hello");
+    EXPECT_EQ(ask(alice), "200 Hit hello");
+    EXPECT_EQ(last["X-For"], "alice");
+}
+
 // Bodies that are being read for the store take memory: of many at once some are not stored.
 TEST_F(ProxyCacheTest, BodiesOnTheirWayAreBounded) {
     use("proxy-cache", "{strategy: memory, max_body_size: 67108864}");
@@ -409,85 +385,6 @@ TEST_F(ProxyCacheTest, AnswersFetchedBeforeAnInvalidationAreNotStored) {
     fetch(*slow, fresh);
     fresh.body = "new";
     EXPECT_EQ(ask(std::string(get), fresh), "200 Miss new");
-}
-
-TEST_F(ProxyCacheTest, WhoWantsWhatIsBeingFetchedWaitsForIt) {
-    use("proxy-cache", "strategy: memory");
-    auto first = exchange(std::string(get));
-    ASSERT_EQ(run(*first), Verdict::go_on);
-    auto second = exchange(std::string(get));
-    ASSERT_EQ(type->on_request(under_test.get(), *second), Verdict::wait);
-    base::Task<Verdict> waiting = type->wait_request(under_test.get(), *second);
-    waiting.start();
-    loop.turn(false);
-    EXPECT_FALSE(waiting.is_done());
-    fetch(*first, {});
-    for (int turn = 0; !waiting.is_done() && turn < 100; ++turn) loop.turn(true);
-    ASSERT_TRUE(waiting.is_done());
-    EXPECT_EQ(waiting.take(), Verdict::answered);
-    EXPECT_EQ(told(*second), "200 Hit hello");
-    EXPECT_EQ(fetches, 1);
-}
-
-TEST_F(ProxyCacheTest, NobodyWaitsForAVariantOfOthers) {
-    use("proxy-cache", "strategy: memory");
-    Upstream upstream{200, "Content-Type: text/plain\r\nVary: Accept-Language\r\n"};
-    ask(std::string(get) + "\r\nAccept-Language: en", upstream);
-    auto german = exchange(std::string(get) + "\r\nAccept-Language: de");
-    ASSERT_EQ(run(*german), Verdict::go_on);
-    auto french = exchange(std::string(get) + "\r\nAccept-Language: fr");
-    EXPECT_EQ(type->on_request(under_test.get(), *french), Verdict::go_on);
-    auto other_german = exchange(std::string(get) + "\r\nAccept-Language: de");
-    EXPECT_EQ(type->on_request(under_test.get(), *other_german), Verdict::wait);
-}
-
-TEST_F(ProxyCacheTest, NobodyWaitsForWhatIsForAnother) {
-    use("proxy-cache", "{strategy: memory, rfc9111: true}");
-    ask(std::string(get), {200, "Content-Type: text/plain\r\nCache-Control: max-age=60\r\nVary: Accept-Language\r\n"});
-    std::string german = std::string(get) + "\r\nAccept-Language: de\r\nAuthorization: Bearer ";
-    auto alice = exchange(german + "alice");
-    ASSERT_EQ(run(*alice), Verdict::go_on);
-    auto bob = exchange(german + "bob");
-    EXPECT_EQ(type->on_request(under_test.get(), *bob), Verdict::go_on);
-    auto again = exchange(german + "alice");
-    EXPECT_EQ(type->on_request(under_test.get(), *again), Verdict::wait);
-}
-
-TEST_F(ProxyCacheTest, NobodyWaitsForWhatEachMustValidate) {
-    use("proxy-cache", "{strategy: memory, rfc9111: true}");
-    Upstream checked{200, "Content-Type: text/plain\r\nCache-Control: no-cache\r\nETag: \"a\"\r\n"};
-    EXPECT_EQ(ask(std::string(get), checked), "200 Miss hello");
-    for (int round = 0; round < 2; ++round) {
-        auto first = exchange(std::string(get));
-        ASSERT_EQ(run(*first), Verdict::go_on);
-        auto second = exchange(std::string(get));
-        EXPECT_EQ(type->on_request(under_test.get(), *second), Verdict::go_on) << round;
-        fetch(*first, {304, "ETag: \"a\"\r\n", ""});
-        EXPECT_EQ(told(*first), "200 Refresh hello");
-    }
-}
-
-TEST_F(ProxyCacheTest, WaitingHasAnEnd) {
-    use("proxy-cache", "{strategy: memory, collapse_timeout: 1000}");
-    auto first = exchange(std::string(get));
-    ASSERT_EQ(run(*first), Verdict::go_on);
-    net::Instant before = loop.now();
-    auto second = exchange(std::string(get));
-    EXPECT_EQ(run(*second), Verdict::go_on);  // the deadline
-    EXPECT_GE(loop.now() - before, 1000);
-    // Gone without an answer: the next one fetches.
-    first.reset();
-    auto third = exchange(std::string(get));
-    EXPECT_EQ(type->on_request(under_test.get(), *third), Verdict::go_on);
-}
-
-TEST_F(ProxyCacheTest, NobodyWaitsForWhatCannotBeStored) {
-    use("proxy-cache", "strategy: memory");
-    EXPECT_EQ(ask(std::string(get), {500}), "500 Bypass hello");
-    auto first = exchange(std::string(get));
-    ASSERT_EQ(run(*first), Verdict::go_on);
-    auto second = exchange(std::string(get));
-    EXPECT_EQ(type->on_request(under_test.get(), *second), Verdict::go_on);
 }
 
 TEST_F(ProxyCacheTest, Rfc5861_StandsInForAFailure) {

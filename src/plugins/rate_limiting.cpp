@@ -289,8 +289,9 @@ struct RateLimiting {
     CounterSync& sync_of(Worker& worker) const {
         CounterSync*& sync = syncs_[worker.index];  // each core has its own
         if (sync == nullptr) {
-            sync = &worker.state<CounterSyncs>("", [&] { return std::make_unique<CounterSyncs>(worker); }).of(counters_);
-            sync->use(clients_->of(worker), keys_, failures_);
+            sync =
+                &worker.state<CounterSyncs>("", [&] { return std::make_unique<CounterSyncs>(worker); }).of(counters_);
+            sync->use(clients_->lease(worker), keys_, failures_);
         }
         return *sync;
     }

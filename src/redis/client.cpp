@@ -152,11 +152,20 @@ void Call::finish(base::Result<Reply> result) {
 
 // ---- Clients
 
-Client& Clients::of(const Settings& settings) {
-    auto found = std::ranges::find_if(clients_, [&](const auto& client) { return client->settings() == settings; });
-    if (found != clients_.end()) return **found;
-    seed_ = base::mixed(seed_ + 1);
-    return *clients_.emplace_back(std::make_unique<Client>(loop_, settings, surroundings_, seed_));
+Lease Clients::of(const Settings& settings) {
+    auto found = std::ranges::find_if(clients_, [&](const Kept& kept) { return kept.client->settings() == settings; });
+    if (found == clients_.end()) {
+        seed_ = base::mixed(seed_ + 1);
+        clients_.push_back({std::make_unique<Client>(loop_, settings, surroundings_, seed_), {}});
+        found = std::prev(clients_.end());
+    }
+    std::shared_ptr<const void> held = found->held.lock();
+    if (held == nullptr) found->held = held = std::make_shared<const char>();
+    return {found->client.get(), std::move(held)};
+}
+
+void Clients::tidy() {
+    std::erase_if(clients_, [](const Kept& kept) { return kept.held.expired(); });
 }
 
 }  // namespace redis

@@ -60,20 +60,34 @@ class Client {
     std::unique_ptr<class Route> route_;
 };
 
+// A right to a Client: it lives while somebody has one, and until the next Clients::tidy() after that. May end on any
+// thread.
+struct Lease {
+    Client* client = nullptr;
+    std::shared_ptr<const void> held;
+};
+
 // The Clients of one core: one per different Settings, made when first asked for.
 class Clients {
   public:
     Clients(net::Loop& loop, const Surroundings& surroundings, std::uint64_t seed)
         : loop_(loop), surroundings_(surroundings), seed_(seed) {}
-    // Lives as long as this object: ask once per configuration, not per request.
-    [[nodiscard]] Client& of(const Settings& settings);
-    [[nodiscard]] const std::vector<std::unique_ptr<Client>>& all() const { return clients_; }
+    // Ask once per configuration, not per request.
+    [[nodiscard]] Lease of(const Settings& settings);
+    // Ends those that nobody has a right to any more: of settings that a reload has replaced. Not from within something
+    // that a Call has woken.
+    void tidy();
+    [[nodiscard]] std::size_t size() const { return clients_.size(); }
 
   private:
+    struct Kept {
+        std::unique_ptr<Client> client;
+        std::weak_ptr<const void> held;
+    };
     net::Loop& loop_;
     Surroundings surroundings_;
     std::uint64_t seed_;
-    std::vector<std::unique_ptr<Client>> clients_;
+    std::vector<Kept> clients_;
 };
 
 }  // namespace redis

@@ -298,10 +298,31 @@ TEST(Clients, EqualSettingsShareAClient) {
     one.password = "a";
     Settings other = one;
     other.password = "b";
-    Client& first = clients.of(one);
-    EXPECT_EQ(&clients.of(one), &first);
-    EXPECT_NE(&clients.of(other), &first);
-    EXPECT_EQ(clients.all().size(), 2u);
+    Lease first = clients.of(one);
+    EXPECT_EQ(clients.of(one).client, first.client);
+    EXPECT_NE(clients.of(other).client, first.client);
+    EXPECT_EQ(clients.size(), 2u);
+}
+
+// Otherwise a reload that changes the settings would leave connections behind each time.
+TEST(Clients, WhatNobodyHasARightToAnyMoreGoes) {
+    net::simulated::SimulatedLoop loop(1);
+    Clients clients(loop, {}, 1);
+    Settings one;
+    Settings other;
+    other.password = "b";
+    Lease kept = clients.of(one);
+    {
+        Lease first = clients.of(other);
+        Lease second = clients.of(other);
+        first = {};
+        clients.tidy();
+        EXPECT_EQ(clients.size(), 2u);
+        EXPECT_EQ(clients.of(other).client, second.client);
+    }
+    clients.tidy();
+    EXPECT_EQ(clients.size(), 1u);
+    EXPECT_EQ(clients.of(one).client, kept.client);
 }
 
 TEST(Settings, WhatCannotWorkIsRefused) {
