@@ -35,15 +35,17 @@ std::shared_ptr<const KeySource::Keys> KeySource::keys() const {
     return keys_;
 }
 
-bool KeySource::begin_or_join(std::shared_ptr<Waiter> waiter) {
+bool KeySource::join(std::shared_ptr<Waiter> waiter) {
     std::lock_guard guard(lock_);
     if (!is_fetching_) {
         Clock::time_point now = Clock::now();
-        if (asked_at_ && now - *asked_at_ < pauses_.shortest_pause) return false;
-        asked_at_ = now;
-        is_fetching_ = is_wanted_ = true;
+        wanted_at_ = began_at_ ? std::max(now, *began_at_ + pauses_.shortest_pause) : now;
+        bool is_missed = std::find(missed_.begin(), missed_.end(), waiter->key_id) != missed_.end();
+        if (wanted_at_ > now && is_missed) return false;
+        is_wanted_ = true;
         changed_.notify_all();
     }
+    if (waiters_.size() >= pauses_.most_waiters) return false;
     waiters_.push_back(std::move(waiter));
     return true;
 }
@@ -56,7 +58,9 @@ KeySource::Renewal::~Renewal() {
 }
 
 void KeySource::wake() {
+    missed_.clear();
     for (std::shared_ptr<Waiter>& waiter : waiters_) {
+        missed_.push_back(waiter->key_id);
         net::Loop& loop = waiter->loop;
         loop.post([waiter = std::move(waiter)] {
             if (waiter->coroutine) waiter->coroutine.resume();
@@ -69,7 +73,7 @@ void KeySource::work() {
     std::unique_lock guard(lock_);
     while (!is_over_) {
         is_fetching_ = true;
-        is_wanted_ = false;
+        if (std::exchange(is_wanted_, false)) began_at_ = Clock::now();
         ++fetches_;
         guard.unlock();
         base::Result<Read> got = read(fetch_(url_, is_over_));
@@ -86,7 +90,8 @@ void KeySource::work() {
         wake();
         for (;;) {
             Clock::time_point until = keys_ ? std::min(due_, fetched_at_ + pauses_.longest_use) : due_;
-            if (is_over_ || is_wanted_ || Clock::now() >= due_) break;
+            if (is_wanted_) until = std::min(until, wanted_at_);
+            if (is_over_ || Clock::now() >= due_ || (is_wanted_ && Clock::now() >= wanted_at_)) break;
             if (keys_ && Clock::now() >= fetched_at_ + pauses_.longest_use) {
                 keys_ = nullptr;
                 document_.clear();

@@ -1,7 +1,13 @@
 // KeySource: the keys that an issuer publishes at a URL (a JWK Set, RFC 7517 5), fetched on a thread of its own and
-// renewed before they are old. Cores read the last ones; only a token whose key nobody knows yet waits for a fetch, and
-// such fetches are `shortest_pause` apart however many ask (a storm of made-up key ids reaches the issuer as one
-// request). A fetch that fails changes nothing until the keys are `longest_use` old; from then on there are none.
+// renewed before they are old. Cores read the last ones; only a token whose key nobody knows yet waits for a fetch.
+//
+// Such fetches are `shortest_pause` apart however many ask: a storm of made-up key ids reaches the issuer as one
+// request every two seconds. Who comes in between waits for the next fetch, so that nobody's made-up ids make the
+// gateway refuse a key that was just published: it is served after `shortest_pause` and a fetch at the latest. Only an
+// id that the last fetch was made for, in vain, is refused at once until then. Those who wait are bounded; who finds no
+// place is refused, but the fetch comes all the same.
+//
+// A fetch that fails changes nothing until the keys are `longest_use` old; from then on there are none.
 #pragma once
 
 #include <atomic>
@@ -13,6 +19,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -31,7 +38,8 @@ struct KeyPauses {
     std::chrono::seconds least{60};   // ... whatever it says
     std::chrono::seconds most{3600};  // ... and how long a key that was taken back may last
     std::chrono::seconds longest_use{86'400};
-    std::chrono::milliseconds shortest_pause{10'000};
+    std::chrono::milliseconds shortest_pause{2'000};
+    std::size_t most_waiters = 4096;
     std::chrono::milliseconds after_failure{1000};  // doubled with each, up to `least`
 };
 
@@ -55,8 +63,9 @@ class KeySource : public Measured {
     [[nodiscard]] std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
     class Renewal;
-    // co_await ends when the fetch that is under way, or that this begins, has ended; at once if none may begin yet.
-    [[nodiscard]] Renewal renewed(net::Loop& loop);
+    // co_await ends when the fetch has ended that is under way or comes next; at once if it was just made for `key_id`,
+    // or if too many wait.
+    [[nodiscard]] Renewal renewed(net::Loop& loop, std::string_view key_id);
 
     void measure(std::vector<observe::Sample>& samples) const override;
 
@@ -64,6 +73,7 @@ class KeySource : public Measured {
     using Clock = std::chrono::steady_clock;
     struct Waiter {
         net::Loop& loop;
+        std::size_t key_id = 0;             // its hash
         std::coroutine_handle<> coroutine;  // null: gone
     };
 
@@ -78,7 +88,7 @@ class KeySource : public Measured {
     void take(Read read);
     void failed();
     void wake();
-    bool begin_or_join(std::shared_ptr<Waiter> waiter);
+    bool join(std::shared_ptr<Waiter> waiter);
 
     const std::string url_;
     const std::string shown_;  // of it in logs and metrics: without the query
@@ -92,7 +102,9 @@ class KeySource : public Measured {
     std::shared_ptr<const Keys> keys_;
     std::string document_;  // of which keys_ were made
     Clock::time_point fetched_at_;
-    std::optional<Clock::time_point> asked_at_;  // by a token, last
+    std::optional<Clock::time_point> began_at_;  // the last fetch that tokens asked for
+    Clock::time_point wanted_at_;                // when the next one may begin
+    std::vector<std::size_t> missed_;            // the key ids that the last fetch was made for
     Clock::time_point due_;
     std::chrono::milliseconds pause_{0};  // after the last failure; 0: it went well
     bool is_fetching_ = true;             // from the start on
@@ -105,14 +117,15 @@ class KeySource : public Measured {
 
 class KeySource::Renewal {
   public:
-    Renewal(KeySource& source, net::Loop& loop)
-        : source_(source), waiter_(std::make_shared<Waiter>(Waiter{loop, nullptr})) {}
+    Renewal(KeySource& source, net::Loop& loop, std::string_view key_id)
+        : source_(source),
+          waiter_(std::make_shared<Waiter>(Waiter{loop, std::hash<std::string_view>()(key_id), nullptr})) {}
     Renewal(const Renewal&) = delete;
     ~Renewal();
     [[nodiscard]] bool await_ready() const { return false; }
     bool await_suspend(std::coroutine_handle<> coroutine) {
         waiter_->coroutine = coroutine;
-        return source_.begin_or_join(waiter_);
+        return source_.join(waiter_);
     }
     void await_resume() const {}
 
@@ -121,6 +134,6 @@ class KeySource::Renewal {
     std::shared_ptr<Waiter> waiter_;
 };
 
-inline KeySource::Renewal KeySource::renewed(net::Loop& loop) { return {*this, loop}; }
+inline KeySource::Renewal KeySource::renewed(net::Loop& loop, std::string_view key_id) { return {*this, loop, key_id}; }
 
 }  // namespace plugin

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/signer_for_tests.h"
+#include "net/simulated/loop.h"
 
 namespace plugin {
 namespace {
@@ -82,6 +83,77 @@ TEST(KeySourceTest, TakesKeysAndKeepsThemThroughFailures) {
     issuer.answer(R"({"keys":[]})");
     issuer.wait_for(8);
     EXPECT_EQ(source.keys()->set.size(), 0u) << "all of them taken back";
+}
+
+// Waits for a renewal as a request does; a flag says when it went on.
+base::Task<void> wait_for(KeySource& source, net::Loop& loop, std::string key_id, bool& is_over) {
+    co_await source.renewed(loop, key_id);
+    is_over = true;
+}
+
+class KeyStormTest : public testing::Test {
+  protected:
+    void begin(KeyPauses pauses) {
+        pauses.least = std::chrono::seconds(3600);
+        issuer.answer(published("a", signer));
+        source.emplace("http://issuer/keys", issuer.fetch(), pauses);
+        while (source->generation() == 0) std::this_thread::yield();
+    }
+    struct Asking {
+        bool is_over = false;
+        base::Task<void> task;
+    };
+    std::unique_ptr<Asking> ask(std::string key_id) {
+        auto out = std::make_unique<Asking>();
+        out->task = wait_for(*source, loop, std::move(key_id), out->is_over);
+        out->task.start();
+        return out;
+    }
+    void until_over(const Asking& asking) {
+        while (!asking.is_over) loop.turn(false);
+    }
+    crypto::Signer signer = crypto::Signer::ec("P-256");
+    Issuer issuer;
+    net::simulated::SimulatedLoop loop{1};
+    std::optional<KeySource> source;
+};
+
+// A made-up id makes nobody's real key be refused: who comes after it waits for the next fetch.
+TEST_F(KeyStormTest, ARealKeyWaitsWhereAMadeUpOneWasJustAskedFor) {
+    KeyPauses pauses;
+    pauses.shortest_pause = std::chrono::milliseconds(50);
+    begin(pauses);
+    auto made_up = ask("made up");
+    issuer.answer(published("a", signer));
+    until_over(*made_up);
+    auto real = ask("b");
+    EXPECT_FALSE(real->is_over);
+    issuer.answer(published("b", signer));
+    until_over(*real);
+    EXPECT_NE(source->keys()->set.find("b", Algorithm::es256), nullptr);
+}
+
+TEST_F(KeyStormTest, AnIdThatWasJustAskedForInVainIsNotAskedForAgain) {
+    KeyPauses pauses;
+    pauses.shortest_pause = std::chrono::hours(1);
+    pauses.most_waiters = 2;
+    begin(pauses);
+    auto first = ask("made up");
+    issuer.answer(published("a", signer));
+    until_over(*first);
+    EXPECT_TRUE(ask("made up")->is_over);
+    auto second = ask("another");
+    auto third = ask("a third");
+    EXPECT_FALSE(second->is_over || third->is_over) << "they wait for the next fetch";
+    EXPECT_TRUE(ask("a fourth")->is_over) << "for whom there is no place";
+    third.reset();
+    auto fifth = ask("a fifth");
+    EXPECT_FALSE(fifth->is_over) << "one has gone";
+    second.reset();
+    fifth.reset();
+    std::vector<observe::Sample> samples;
+    source->measure(samples);
+    EXPECT_EQ(samples[1].value, 2) << "fetches";
 }
 
 TEST(KeySourceTest, OldKeysEnd) {

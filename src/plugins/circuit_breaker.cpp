@@ -1,5 +1,7 @@
 // circuit-breaker: refuses at once what would most probably fail: after so many failures of a service or of one of its
 // endpoints it is left alone for a while, and then tried with a few requests.
+#include <atomic>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -29,23 +31,37 @@ class Breakers : public Measured {
         if (!breaker) breaker = std::make_shared<Breaker>();
         return breaker;
     }
+    // Whose circuits they are, for people; the id says it for programs. Known from the first request on.
+    void name_after(const Exchange& exchange, bool is_of_route) {
+        if (is_named_.load(std::memory_order_relaxed)) return;
+        std::lock_guard guard(lock_);
+        if (exchange.service != nullptr) service_name_ = exchange.service->name;
+        if (is_of_route && exchange.route != nullptr) route_name_ = exchange.route->name;
+        is_named_.store(true, std::memory_order_relaxed);
+    }
+    // A reload may have given them other names.
+    void forget_names() { is_named_.store(false, std::memory_order_relaxed); }
     void measure(std::vector<observe::Sample>& samples) const override {
         auto add = [&](const std::string& target, const Breaker& breaker) {
-            std::vector<std::pair<std::string, std::string>> labels{{"plugin", label_}, {"target", target}};
+            std::vector<std::pair<std::string, std::string>> labels{
+                {"plugin", label_}, {"service", service_name_}, {"route", route_name_}, {"target", target}};
             samples.push_back({"circuit_state", "State of a circuit breaker: 0 closed, 1 open, 2 half-open.", "gauge",
                                labels, static_cast<double>(breaker.state())});
             samples.push_back({"circuit_opened_total", "How often a circuit breaker has opened.", "counter",
                                std::move(labels), static_cast<double>(breaker.opened())});
         };
-        add("", *service_);
         std::lock_guard guard(lock_);
+        add("", *service_);
         for (const auto& [target, breaker] : targets_) add(target, *breaker);
     }
 
   private:
     std::string label_;
+    std::atomic<bool> is_named_{false};
+    std::string service_name_;
+    std::string route_name_;
     std::shared_ptr<Breaker> service_ = std::make_shared<Breaker>();
-    mutable std::mutex lock_;  // of the map; a breaker has its own
+    mutable std::mutex lock_;  // of the names and the map; a breaker has its own
     std::unordered_map<std::string, std::shared_ptr<Breaker>> targets_;
 };
 
@@ -129,10 +145,13 @@ struct CircuitBreaker {
                   config.half_open_requests};
         std::string key = setup.state_key();
         breakers_ = setup.shared.state<Breakers>(key, [&] { return std::make_shared<Breakers>(key); });
+        breakers_->forget_names();
+        is_of_route_ = !setup.scope.route.is_nil();
         return {};
     }
 
     Verdict on_request(Exchange& exchange) const {
+        breakers_->name_after(exchange, is_of_route_);
         if (config.per == Per::target) return Verdict::go_on;
         Breaker& breaker = *breakers_->of_service();
         net::Instant now = exchange.worker.loop.now();
@@ -164,7 +183,8 @@ struct CircuitBreaker {
         Passage* passage = exchange.note<Passage>();
         if (passage == nullptr) return;
         using base::Code;
-        if (error.source == base::Source::client || error.code == Code::exhausted) {
+        bool is_our_own = error.code == Code::exhausted || error.code == Code::internal;
+        if (error.source == base::Source::client || is_our_own) {
             passage->ticket = {};  // says nothing about the upstream
             return;
         }
@@ -211,6 +231,7 @@ struct CircuitBreaker {
 
     BreakerRules rules_;
     std::shared_ptr<Breakers> breakers_;
+    bool is_of_route_ = false;
 };
 REGISTER_PLUGIN(CircuitBreaker);
 

@@ -102,6 +102,13 @@ TEST_F(CircuitBreakerTest, AClientThatGoesAwayIsNobodysFailure) {
     EXPECT_EQ(call(200), "200");
 }
 
+TEST_F(CircuitBreakerTest, OurOwnFaultIsNobodysFailure) {
+    use("circuit-breaker", "{threshold: 1}");
+    EXPECT_EQ(call(0, base::Code::internal), "502");
+    EXPECT_EQ(call(0, base::Code::exhausted), "502");
+    EXPECT_EQ(call(200), "200");
+}
+
 TEST_F(CircuitBreakerTest, ATargetHasItsOwn) {
     use("circuit-breaker", "{threshold: 1, per: target}");
     EXPECT_EQ(call(500), "500");
@@ -121,6 +128,7 @@ TEST_F(CircuitBreakerTest, ShowsItsState) {
     EXPECT_EQ(samples[0].value, 1);
     EXPECT_EQ(samples[1].name, "circuit_state");
     EXPECT_EQ(samples[1].value, 1);
+    EXPECT_EQ(samples[1].labels[1], (std::pair<std::string, std::string>("service", last->service_facts.name)));
 }
 
 // Exact over cores: of many threads, as many trials pass as are allowed, and it opens once.

@@ -197,7 +197,7 @@ struct Jwt {
                     "jwks_uri", &Config::jwks_uri,
                     "Where an issuer publishes its keys (a JWK Set). Tokens that they have signed pass without a "
                     "consumer, named by their `sub`. Kept, renewed as Cache-Control says, and asked for at most every "
-                    "10 seconds for key ids that nobody knows. Beyond Kong.")
+                    "2 seconds for key ids that nobody knows, whose tokens wait for it. Beyond Kong.")
                     .matches(url_format),
                 field("issuer", &Config::issuer, "What `iss` must be, of every token. Beyond Kong."),
                 field("audience", &Config::audience, "Of which `aud` must name one. Beyond Kong."),
@@ -249,7 +249,9 @@ struct Jwt {
     // The token names a key of the issuer that nobody knows yet.
     base::Task<Verdict> wait_request(Exchange& exchange) const {
         std::string_view token = exchange.note<Waiting>()->token;
-        co_await trust_->issuer_keys->renewed(exchange.worker.loop);
+        std::string_view key_id;
+        if (auto read = crypto::Token::parse(token, exchange.arena)) key_id = read->key_id().value_or("");
+        co_await trust_->issuer_keys->renewed(exchange.worker.loop, key_id);
         co_return or_anonymous(exchange, check(exchange, token, Missing::refused));
     }
 

@@ -1,8 +1,11 @@
 // key-auth: only requests that bring an API key of a consumer (kong.md 4.4), in a header, an argument or the body.
 #include <charconv>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "crypto/json.h"
@@ -18,6 +21,32 @@ namespace plugin {
 namespace {
 
 constexpr std::size_t most_body = 1024 * 1024;  // of a body that is looked through for a key
+
+// When a key without a created_at was loaded first, as far as this process and its reloads know: its time begins there.
+// Held by the plugins of a configuration and handed on from one to the next.
+class FirstSeen {
+  public:
+    std::int64_t of(const base::Uuid& key, std::int64_t now) {
+        std::lock_guard guard(lock_);
+        Seen& seen = seen_.try_emplace(key, Seen{now, now}).first->second;
+        seen.last = now;
+        return seen.first;
+    }
+    // Forgets what no document has named for a while: one that could not be loaded is no reason.
+    void tidy(std::int64_t now) {
+        constexpr std::int64_t kept_for = 86'400;
+        std::lock_guard guard(lock_);
+        std::erase_if(seen_, [now](const auto& entry) { return entry.second.last + kept_for < now; });
+    }
+
+  private:
+    struct Seen {
+        std::int64_t first;
+        std::int64_t last;
+    };
+    std::mutex lock_;
+    std::map<base::Uuid, Seen> seen_;
+};
 
 // What one place of a request holds under a name.
 struct Found {
@@ -186,7 +215,12 @@ struct KeyAuth {
         keys_ = CredentialIndex::of(setup, "keyauth_credentials", "key");
         ttl_ = keys_->credentials().place("ttl");
         created_at_ = keys_->credentials().place("created_at");
-        loaded_at_ = setup.loaded_at / 1000;
+        first_seen_ = setup.shared.state<FirstSeen>("", [] { return std::make_shared<FirstSeen>(); });
+        std::int64_t now = setup.loaded_at / 1000;
+        for (const Credential& credential : keys_->credentials().all)
+            if (!value_at(ttl_, credential).empty() && value_at(created_at_, credential).empty())
+                began_.emplace(&credential, first_seen_->of(credential.id, now));
+        first_seen_->tidy(now);
         return {};
     }
 
@@ -245,12 +279,11 @@ struct KeyAuth {
     }
 
     [[nodiscard]] bool is_over(const Exchange& exchange, const Credential& credential) const {
-        if (ttl_ >= credential.values.size() || credential.values[ttl_].empty()) return false;
-        std::int64_t lasts = number_of(credential.values[ttl_]);
-        if (lasts == 0) return false;  // Kong: no end
-        std::int64_t began = loaded_at_;
-        if (created_at_ < credential.values.size() && !credential.values[created_at_].empty())
-            began = number_of(credential.values[created_at_]);
+        std::string_view ttl = value_at(ttl_, credential);
+        std::int64_t lasts = number_of(ttl);
+        if (ttl.empty() || lasts == 0) return false;  // Kong: no end
+        auto known = began_.find(&credential);
+        std::int64_t began = known != began_.end() ? known->second : number_of(value_at(created_at_, credential));
         return began + lasts <= exchange.worker.loop.wall_now() / 1000;
     }
 
@@ -272,6 +305,9 @@ struct KeyAuth {
         return rest.outcome != Body::Rest::Outcome::unreadable;
     }
 
+    static std::string_view value_at(std::size_t place, const Credential& credential) {
+        return place < credential.values.size() ? credential.values[place] : std::string_view();
+    }
     static std::int64_t number_of(std::string_view text) {
         std::int64_t out = 0;
         std::from_chars(text.data(), text.data() + text.size(), out);
@@ -283,7 +319,8 @@ struct KeyAuth {
     std::shared_ptr<const CredentialIndex> keys_;
     std::size_t ttl_ = 0;
     std::size_t created_at_ = 0;
-    std::int64_t loaded_at_ = 0;
+    std::shared_ptr<FirstSeen> first_seen_;
+    std::unordered_map<const Credential*, std::int64_t> began_;  // of those with a ttl and no created_at
 };
 REGISTER_PLUGIN(KeyAuth);
 

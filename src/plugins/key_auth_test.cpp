@@ -152,6 +152,16 @@ TEST_F(KeyAuthTest, AKeyEndsWithItsTime) {
     EXPECT_EQ(line(get("/", "apikey: alice-api-key\r\n")), "go on");
 }
 
+TEST_F(KeyAuthTest, AReloadDoesNotProlongAKey) {
+    add("carol", {{"key", "carol-key"}, {"ttl", "60"}});
+    for (int round = 0; round < 3; ++round) {
+        auto before = under_test;  // a configuration lives until the next one is made
+        use("key-auth", "");
+        EXPECT_EQ(line(get("/", "apikey: carol-key\r\n")), round < 2 ? "go on" : "401 Unauthorized") << round;
+        loop.run_until([] { return false; }, net::Milliseconds(35'000));
+    }
+}
+
 TEST_F(KeyAuthTest, PreflightsMayPass) {
     use("key-auth", "");
     EXPECT_EQ(line("OPTIONS / HTTP/1.1\r\nHost: a\r\nAccept: text/plain\r\n\r\n").substr(0, 3), "401");

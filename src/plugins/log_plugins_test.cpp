@@ -1,4 +1,8 @@
 // What the log plugins write and where it goes; how it is carried is tested in delivery/.
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "delivery/sink_for_tests.h"
 #include "plugin/log_entry.h"
 #include "plugin/log_queue.h"
@@ -178,6 +182,35 @@ TEST_F(LogPlugins, StatsdNamesWhatItCounts) {
                                         "kong.route.00000000-0000-0000-0000-000000000000.user.4.2.status.200:1|c"}));
 }
 
+TEST_F(LogPlugins, StatsdSaysInTagsWhatNamesWouldSay) {
+    Index alice = consumers.add({}, "alice", "4,2", {}, {});
+    char host[256] = {};
+    gethostname(host, sizeof host - 1);
+    std::string node = host;
+    std::replace(node.begin(), node.end(), '.', '_');
+    auto line = [&](const std::string& style) {
+        sent->datagrams.clear();
+        use("statsd", "{host: 127.0.0.1, hostname_in_prefix: true, tag_style: " + style +
+                          ", metrics: [{name: request_count, stat_type: counter, sample_rate: 0.5}, {name: "
+                          "status_count, stat_type: counter, sample_rate: 1}, {name: unique_users, stat_type: set}]}");
+        auto on = request(200);
+        on->identity.consumer = &consumers[alice];
+        log(*on);
+        auto none = request(404);
+        none->service = nullptr;
+        log(*none);
+        return sent->datagrams.size() == 1 ? sent->datagrams[0] : std::to_string(sent->datagrams.size()) + " lines";
+    };
+    auto tags = [&](const std::string& binds) {
+        return "service" + binds + "my.service,route" + binds + "r,workspace" + binds + "default,consumer" + binds +
+               "4_2,node" + binds + node + ",status" + binds + "200";
+    };
+    EXPECT_EQ(line("dogstatsd"), "kong.request.count:1|c|@0.5|#" + tags(":"));
+    EXPECT_EQ(line("influxdb"), "kong.request.count," + tags("=") + ":1|c|@0.5");
+    EXPECT_EQ(line("librato"), "kong.request.count#" + tags("=") + ":1|c|@0.5");
+    EXPECT_EQ(line("signalfx"), "kong.request.count[" + tags("=") + "]:1|c|@0.5");
+}
+
 TEST_F(LogPlugins, StatsdTakesOneMetricAndJoinsLines) {
     use("statsd",
         "{host: 127.0.0.1, port: 99, prefix: p, udp_packet_size: 1000, service_identifier_default: service_host, "
@@ -196,7 +229,7 @@ TEST_F(LogPlugins, StatsdTakesOneMetricAndJoinsLines) {
                                         "p.global.unmatched.request.count:1|c|@0.5\np.global.unmatched.latency:15|h\n"
                                         "p.global.unmatched.upstream_latency:10|g"}));
     EXPECT_NE(try_use("statsd", "metrics: [{name: request_count, stat_type: counter}]"), "");
-    EXPECT_NE(try_use("statsd", "tag_style: dogstatsd"), "");
+    EXPECT_NE(try_use("statsd", "tag_style: statsd"), "");
     EXPECT_NE(try_use("statsd", "allow_status_codes: ['2xx']"), "");
 }
 

@@ -182,16 +182,14 @@ struct ResponseTransformer {
         response.declared_length.reset();
         bool is_long = exchange.is_from_upstream && response.framing == http::BodyFraming::length &&
                        response.content_length > max_body_bytes;
-        if (is_long) {
-            warn(exchange, "the body is too large to be changed");
-            reply_error(exchange, 502, {}, ErrorKind::gateway);
-            return;
-        }
+        if (is_long) return refuse_long(exchange);
         exchange.buffer_response(max_body_bytes);
     }
 
     void on_response_body(Exchange& exchange) const {
-        if (json_.empty() || !is_json(exchange.response.headers) || exchange.response_text.empty()) return;
+        if (json_.empty() || !is_json(exchange.response.headers)) return;
+        if (exchange.buffered_most == 0) return refuse_long(exchange);  // it came in chunks
+        if (exchange.response_text.empty()) return;
         JsonEdited edited = edit_json(exchange.response_text, json_, exchange.arena);
         switch (edited.outcome) {
             case JsonEdited::Outcome::edited:
@@ -210,6 +208,11 @@ struct ResponseTransformer {
     }
 
   private:
+    // Never unchanged: a member that is to be removed may be a secret.
+    static void refuse_long(Exchange& exchange) {
+        warn(exchange, "the body is too large to be changed");
+        reply_error(exchange, 502, {}, ErrorKind::gateway);
+    }
     static void warn(const Exchange& exchange, std::string_view what) {
         observe::log(observe::Level::warn, "plugin", "[response-transformer] the body is not changed",
                      {{"detail", what}, {"request_id", exchange.id()}});

@@ -96,6 +96,18 @@ TEST_F(ResponseTransformerTest, ABodyThatCannotBeLookedThroughDoesNotPass) {
     EXPECT_EQ(made->response.status, 502);
 }
 
+// It came in chunks, and is longer than anybody holds: what is to be removed may not pass.
+TEST_F(ResponseTransformerTest, ABodyThatIsLongerThanItSaidIsRefused) {
+    use("response-transformer", "{remove: {json: [secret]}}");
+    made = exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    made->answer_from_upstream(200, "Content-Type: application/json\r\n", "");
+    type->on_response(under_test.get(), *made);
+    EXPECT_GT(made->buffered_most, 0U);
+    made->buffered_most = 0;  // as the gateway says it
+    type->on_response_body(under_test.get(), *made);
+    EXPECT_EQ(made->response.status, 502);
+}
+
 // The length of the unchanged body is nobody's.
 TEST_F(ResponseTransformerTest, TellsNoLengthWhereThereIsNoBody) {
     use("response-transformer", "{remove: {json: [a]}}");

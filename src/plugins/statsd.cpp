@@ -40,6 +40,7 @@ constexpr std::array<std::string_view, 6> stat_marks{"c", "g", "h", "m", "s", "m
 enum class ConsumerIdentifier : std::uint8_t { consumer_id, custom_id, username };
 enum class ServiceIdentifier : std::uint8_t { service_id, service_name, service_host, service_name_or_host };
 enum class WorkspaceIdentifier : std::uint8_t { workspace_id, workspace_name };
+enum class TagStyle : std::uint8_t { dogstatsd, influxdb, librato, signalfx };
 
 }  // namespace
 }  // namespace plugin
@@ -76,6 +77,10 @@ struct schema::Names<plugin::ServiceIdentifier> {
 template <>
 struct schema::Names<plugin::WorkspaceIdentifier> {
     static constexpr std::array<std::string_view, 2> list{"workspace_id", "workspace_name"};
+};
+template <>
+struct schema::Names<plugin::TagStyle> {
+    static constexpr std::array<std::string_view, 4> list{"dogstatsd", "influxdb", "librato", "signalfx"};
 };
 
 namespace plugin {
@@ -137,6 +142,30 @@ std::string part(std::string text) {
     return text;
 }
 
+// How a server wants its tags: behind the name, or behind the whole line.
+struct TagForm {
+    std::string_view before;
+    char binds;
+    std::string_view after;
+    bool is_behind_name;
+};
+constexpr std::array<TagForm, 4> tag_forms{
+    {{"|#", ':', "", false}, {",", '=', "", true}, {"#", '=', "", true}, {"[", '=', "]", true}}};
+
+// The other metrics are these with a name for what a tag says.
+constexpr bool is_tagged(MetricName name) {
+    using enum MetricName;
+    return name == request_count || name == request_size || name == response_size || name == latency ||
+           name == kong_latency || name == upstream_latency;
+}
+
+// Nothing in a tag's value may end the tag, either.
+std::string tag_value(std::string text) {
+    for (char& letter : text)
+        if (letter == ',' || letter == '=' || letter == '[' || letter == ']') letter = '_';
+    return part(std::move(text));
+}
+
 struct StatusRange {
     unsigned from = 0;
     unsigned to = 0;
@@ -179,7 +208,7 @@ struct Statsd {
         ConsumerIdentifier consumer_identifier_default = ConsumerIdentifier::custom_id;
         ServiceIdentifier service_identifier_default = ServiceIdentifier::service_name_or_host;
         WorkspaceIdentifier workspace_identifier_default = WorkspaceIdentifier::workspace_id;
-        std::optional<std::string> tag_style;
+        std::optional<TagStyle> tag_style;
         QueueFields queue;
 
         static constexpr auto fields() {
@@ -200,13 +229,15 @@ struct Statsd {
                 field("service_identifier_default", &Config::service_identifier_default, "What names a service."),
                 field("workspace_identifier_default", &Config::workspace_identifier_default,
                       "There is one workspace, `default`."),
-                field("tag_style", &Config::tag_style, "Not served: must be absent."),
+                field(
+                    "tag_style", &Config::tag_style,
+                    "Names stay the same for all services, and tags say which, in the style of that server. Then only "
+                    "counts, sizes and times are sent, of requests that have a service."),
                 field("queue", &Config::queue, "How lines wait and are tried again."));
         }
         void check(schema::Checks& checks) const {
             for (const std::string& range : allow_status_codes)
                 if (!parse_range(range)) checks.field("allow_status_codes", "invalid value: " + range);
-            if (tag_style) checks.field("tag_style", "tags are not served: leave it out");
         }
     };
     Config config;
@@ -215,13 +246,11 @@ struct Statsd {
         for (const std::string& range : config.allow_status_codes)
             if (auto parsed = parse_range(range)) ranges_.push_back(*parsed);
         prefix_ = part(config.prefix);
-        if (config.hostname_in_prefix) {
-            char host[256] = {};
-            ::gethostname(host, sizeof host - 1);
-            std::string name_part = part(host);
-            replace(name_part, '.', '_');
-            prefix_ += "." + name_part;
-        }
+        char host[256] = {};
+        ::gethostname(host, sizeof host - 1);
+        node_ = tag_value(host);
+        replace(node_, '.', '_');
+        if (config.hostname_in_prefix && !config.tag_style) prefix_ += "." + node_;
         delivery::Place place{config.host, config.port};
         // A batch is still sent line by line: it may as well be large.
         delivery::QueueSettings queue = config.queue.settings();
@@ -245,6 +274,7 @@ struct Statsd {
     void on_log(Exchange& exchange) const {
         if (!is_allowed(static_cast<unsigned>(exchange.response.status))) return;
         Latencies latencies = latencies_of(exchange);
+        if (config.tag_style && exchange.service == nullptr) return;
         for (const Metric& metric : config.metrics) send(exchange, latencies, metric);
     }
 
@@ -258,8 +288,12 @@ struct Statsd {
     void send(const Exchange& exchange, const Latencies& latencies, const Metric& metric) const {
         int status = exchange.response.status;
         auto numbered = [&](std::string_view what, std::int64_t value) {
-            put(scope_of(exchange, metric) + std::string(what), std::to_string(value), metric);
+            if (config.tag_style)
+                put_tagged(exchange, what.substr(1), value, metric);
+            else
+                put(scope_of(exchange, metric) + std::string(what), std::to_string(value), metric);
         };
+        if (config.tag_style && !is_tagged(metric.name)) return;
         auto of_user = [&](std::string_view what) {
             std::string user = consumer_of(exchange, metric);
             if (!user.empty()) put(scope_of(exchange, metric) + ".user." + user + std::string(what), "1", metric);
@@ -305,35 +339,61 @@ struct Statsd {
         }
     }
 
-    void put(const std::string& what, std::string_view value, const Metric& metric) const {
+    void put(const std::string& what, std::string_view value, const Metric& metric,
+             std::string_view behind = {}) const {
         std::string line =
             fmt::format("{}.{}:{}|{}", prefix_, what, value, stat_marks[static_cast<std::size_t>(metric.stat_type)]);
         if (metric.sample_rate && *metric.sample_rate < 1)
             fmt::format_to(std::back_inserter(line), "|@{:g}", *metric.sample_rate);
+        line += behind;
         queue_.put(line);
     }
 
+    void put_tagged(const Exchange& exchange, std::string_view what, std::int64_t value, const Metric& metric) const {
+        const TagForm& form = tag_forms[static_cast<std::size_t>(*config.tag_style)];
+        std::string tags(form.before);
+        auto add = [&](std::string_view name, std::string text) {
+            if (text.empty()) return;
+            if (tags.size() > form.before.size()) tags.push_back(',');
+            tags += name;
+            tags.push_back(form.binds);
+            tags += tag_value(std::move(text));
+        };
+        add("service", service_of(*exchange.service, metric));
+        if (exchange.route != nullptr)
+            add("route", exchange.route->name.empty() ? exchange.route->id.text() : exchange.route->name);
+        add("workspace", std::string(workspace));
+        add("consumer", consumer_of(exchange, metric));
+        add("node", node_);
+        add("status", std::to_string(exchange.response.status));
+        tags += form.after;
+        std::string name(what);
+        if (form.is_behind_name) name += tags;
+        put(name, std::to_string(value), metric, form.is_behind_name ? std::string_view() : std::string_view(tags));
+    }
+
     [[nodiscard]] std::string scope_of(const Exchange& exchange, const Metric& metric) const {
-        const ServiceFacts* service = exchange.service;
-        if (service == nullptr) return "global.unmatched";
-        std::string out;
-        switch (metric.service_identifier.value_or(config.service_identifier_default)) {
-            case ServiceIdentifier::service_id:
-                out = service->id.text();
-                replace(out, '-', '_');
-                break;
-            case ServiceIdentifier::service_name:
-                out = service->name;
-                break;
-            case ServiceIdentifier::service_host:
-                out = service->host;
-                break;
-            case ServiceIdentifier::service_name_or_host:
-                out = service->name.empty() ? service->host : service->name;
-                break;
-        }
+        if (exchange.service == nullptr) return "global.unmatched";
+        std::string out = service_of(*exchange.service, metric);
         replace(out, '.', '_');
         return "service." + part(std::move(out));
+    }
+
+    [[nodiscard]] std::string service_of(const ServiceFacts& service, const Metric& metric) const {
+        switch (metric.service_identifier.value_or(config.service_identifier_default)) {
+            case ServiceIdentifier::service_id: {
+                std::string id = service.id.text();
+                replace(id, '-', '_');
+                return id;
+            }
+            case ServiceIdentifier::service_name:
+                return service.name;
+            case ServiceIdentifier::service_host:
+                return service.host;
+            case ServiceIdentifier::service_name_or_host:
+                break;
+        }
+        return service.name.empty() ? service.host : service.name;
     }
 
     [[nodiscard]] std::string consumer_of(const Exchange& exchange, const Metric& metric) const {
@@ -355,6 +415,7 @@ struct Statsd {
 
     static constexpr std::string_view workspace = "default";
     std::string prefix_;
+    std::string node_;
     std::vector<StatusRange> ranges_;
     LogQueue queue_;
 };

@@ -253,9 +253,22 @@ def response_transformer_with_upstreams_that_break_off(t):
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"half\":"), exchange.close()))
     large = t.upstream(lambda exchange: exchange.send(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 40000000\r\n\r\n{"))
+    piece = b"%x\r\n" % (1 << 20) + b" " * (1 << 20) + b"\r\n"
+
+    def in_chunks(exchange):
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        exchange.send(head + b"e\r\n{\"secret\": 1, \r\n")
+        for _ in range(33):
+            exchange.send(piece)
+        exchange.send(b"1\r\n}\r\n0\r\n\r\n")
+
+    chunks = t.upstream(in_chunks)
     document = """
 _format_version: "3.0"
 services:
+- name: chunks
+  url: "{chunks}"
+  routes: [{{name: chunks, paths: [/chunks]}}]
 - name: half
   url: "{half}"
   routes: [{{name: half, paths: [/half]}}]
@@ -263,10 +276,11 @@ services:
   url: "{large}"
   routes: [{{name: large, paths: [/large]}}]
 plugins: [{{name: response-transformer, config: {{remove: {{json: [secret]}}}}}}]
-""".format(half=upstream.url, large=large.url)
+""".format(half=upstream.url, large=large.url, chunks=chunks.url)
     gateway = t.gateway(document)
     equal(t.client(gateway).get("/half").status, 502, "a body that ends too early")
     equal(t.client(gateway).get("/large").status, 502, "a body that is too large")
+    equal(t.client(gateway).get("/chunks").status, 502, "a body that turns out to be too large")
 
 
 @testing.test
