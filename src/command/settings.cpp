@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -193,7 +194,10 @@ class Loading {
     void check_together() {
         const gateway::Settings& settings = target_.settings;
         auto everybody = [](const net::Cidr& block) {
-            return block.contains(net::IpAddress::v4(0)) && block.contains(net::IpAddress::v4(0xffffffff));
+            std::array<std::uint8_t, 16> last{};
+            last.fill(0xff);
+            bool is_every_v4 = block.contains(net::IpAddress::v4(0)) && block.contains(net::IpAddress::v4(0xffffffff));
+            return is_every_v4 || (block.contains(net::IpAddress::v6({})) && block.contains(net::IpAddress::v6(last)));
         };
         if (std::any_of(settings.trusted_ips.begin(), settings.trusted_ips.end(), everybody))
             warn("trusted_ips", "every client is trusted: anybody may claim any address");

@@ -87,6 +87,8 @@ base::Result<Cidr> Cidr::parse(std::string_view text) {
 }
 
 bool Cidr::contains(const IpAddress& address) const {
+    // A block that is wider than the mapped form is one of IPv6: ::/0 says nothing of IPv4, as in nginx.
+    if (prefix_ < 8 * mapped_prefix.size() && address.is_v4()) return false;
     const auto& ours = address_.bytes();
     const auto& theirs = address.bytes();
     unsigned whole = prefix_ / 8;

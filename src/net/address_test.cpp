@@ -50,7 +50,9 @@ TEST(Cidr, Contains) {
     EXPECT_FALSE(Cidr::parse("10.0.0.128/25")->contains(*IpAddress::parse("10.0.0.127")));
     EXPECT_TRUE(Cidr::parse("0.0.0.0/0")->contains(*IpAddress::parse("9.9.9.9")));
     EXPECT_FALSE(Cidr::parse("0.0.0.0/0")->contains(*IpAddress::parse("::1")));
-    EXPECT_TRUE(Cidr::parse("::/0")->contains(*IpAddress::parse("9.9.9.9")));
+    EXPECT_FALSE(Cidr::parse("::/0")->contains(*IpAddress::parse("9.9.9.9")));
+    EXPECT_FALSE(Cidr::parse("::/64")->contains(*IpAddress::parse("::ffff:9.9.9.9")));
+    EXPECT_TRUE(Cidr::parse("::/0")->contains(*IpAddress::parse("2001:db8::1")));
     EXPECT_TRUE(Cidr::parse("2001:db8::/33")->contains(*IpAddress::parse("2001:db8:7fff::1")));
     EXPECT_FALSE(Cidr::parse("2001:db8::/33")->contains(*IpAddress::parse("2001:db8:8000::1")));
     for (const char* text : {"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "::/129", "/8"})

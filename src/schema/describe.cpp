@@ -160,7 +160,8 @@ std::string cell(std::string_view text) {
 void add_rows(const Record& record, const std::string& prefix, std::string& out) {
     for (std::size_t i = 0; i < record.fields().size(); ++i) {
         const FieldInfo& field = *record.fields()[i];
-        const std::string& value = record.default_json(i);
+        // What must be given has no default, whatever the member begins with.
+        std::string value = field.rules().required ? std::string() : record.default_json(i);
         out += fmt::format("| `{}{}` | {} | {} | {} | {} |\n", prefix, field.rules().name, type_word(field.type()),
                            value.empty() ? "" : fmt::format("`{}`", cell(value)),
                            cell(rule_words(field.type(), field.rules())), cell(field.rules().description));
@@ -184,7 +185,7 @@ std::string json_schema_object(const Record& record, std::span<const ExtraProper
         const Rules& rules = field.rules();
         Parts outer;
         outer.add("description", json_quoted(rules.description));
-        if (!record.default_json(i).empty()) outer.add("default", record.default_json(i));
+        if (!rules.required && !record.default_json(i).empty()) outer.add("default", record.default_json(i));
         if (rules.secret) outer.add("writeOnly", "true");
         std::string type = type_json(field.type(), rules, {});
         if (type != "{}") outer.add("anyOf", fmt::format("[{}, {{\"type\": \"null\"}}]", type));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <tuple>
 
 namespace schema {
@@ -17,18 +18,49 @@ void Problems::add(Problem problem) {
     }
 }
 
+namespace {
+
+auto place_of(const Mark& mark) { return std::tuple(mark.file, mark.line, mark.column); }
+
+// What is said of a record as a whole may only follow from a slip of the pen inside of it: how deep that record lies.
+std::optional<std::size_t> depth_of_record(const Problem& problem) {
+    if (problem.about_entity) return problem.path.size();
+    if (problem.message == "required field missing" && !problem.path.empty()) return problem.path.size() - 1;
+    return {};
+}
+
+bool may_cause(const Problem& cause, const Problem& problem, std::size_t depth) {
+    return depth > 0 && cause.message == "unknown field" && cause.mark.file == problem.mark.file &&
+           cause.path.size() > depth &&
+           std::equal(cause.path.begin(), cause.path.begin() + static_cast<std::ptrdiff_t>(depth),
+                      problem.path.begin());
+}
+
+}  // namespace
+
 void Problems::sort() {
-    std::vector<std::size_t> order(list_.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::sort(order.begin(), order.end(), [this](std::size_t one, std::size_t two) {
-        const Mark& first = list_[one].mark;
-        const Mark& second = list_[two].mark;
-        return std::tuple(first.file, first.line, first.column, one) <
-               std::tuple(second.file, second.line, second.column, two);
-    });
+    struct Placed {
+        Mark mark;
+        bool is_moved = false;
+        std::size_t index = 0;
+        [[nodiscard]] auto key() const { return std::tuple(mark.file, mark.line, mark.column, is_moved, index); }
+    };
+    std::vector<Placed> order;
+    for (const Problem& problem : list_) {
+        Placed& placed = order.emplace_back(Placed{problem.mark, false, order.size()});
+        std::optional<std::size_t> depth = depth_of_record(problem);
+        if (!depth) continue;
+        for (const Problem& cause : list_) {
+            if (!may_cause(cause, problem, *depth)) continue;
+            if (place_of(cause.mark) < place_of(placed.mark)) continue;
+            placed.mark = cause.mark;
+            placed.is_moved = true;
+        }
+    }
+    std::sort(order.begin(), order.end(), [](const Placed& one, const Placed& two) { return one.key() < two.key(); });
     std::vector<Problem> sorted;
     sorted.reserve(list_.size());
-    for (std::size_t index : order) sorted.push_back(std::move(list_[index]));
+    for (const Placed& placed : order) sorted.push_back(std::move(list_[placed.index]));
     list_ = std::move(sorted);
 }
 

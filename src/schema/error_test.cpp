@@ -22,6 +22,20 @@ Problems sample() {
     return problems;
 }
 
+// A slip of the pen in a field's name makes a rule over the fields fail: it comes first.
+TEST(Problems, CausesComeBeforeWhatFollowsFromThem) {
+    Problems problems;
+    problems.add({.mark = {.line = 2}, .path = {{"config", 0}}, .message = "none given", .about_entity = true});
+    problems.add({.mark = {.line = 2}, .path = {{"config", 0}, {"host", 0}}, .message = "required field missing"});
+    problems.add({.mark = {.line = 4}, .path = {{"config", 0}, {"hots", 0}}, .message = "unknown field"});
+    problems.add({.mark = {.line = 3}, .path = {{"other", 0}, {"x", 0}}, .message = "unknown field"});
+    problems.sort();
+    std::string order;
+    for (const Problem& problem : problems.list()) order += problem.message + "; ";
+    EXPECT_EQ(order, "unknown field; unknown field; none given; required field missing; ");
+    EXPECT_EQ(problems.list()[0].mark.line, 3U);
+}
+
 TEST(Print, ForPeople) {
     EXPECT_EQ(print_human(sample(), {"one.yml", "two.yml"}),
               "one.yml:3:7: error: services[1].port: expected an integer\n"

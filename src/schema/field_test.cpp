@@ -125,6 +125,17 @@ TEST(Fields, ReportAllFaultsInKongsWords) {
                "timeuot: unknown field (did you mean 'timeout'?)"}));
 }
 
+TEST(Fields, SayWhatADurationWouldBeAsANumber) {
+    auto hint = [](const char* text) {
+        std::string first = read(std::string("timeout: ") + text).problems.at(0);
+        return first.substr(first.find('('));
+    };
+    EXPECT_EQ(hint("1m"), "(write a number alone: 60 where the field counts seconds, 60000 for milliseconds)");
+    EXPECT_EQ(hint("0.5s"), "(write a number alone: 0.5 where the field counts seconds, 500 for milliseconds)");
+    EXPECT_EQ(read("timeout: 1mx").problems, Texts{"timeout: expected an integer"});
+    EXPECT_EQ(read("timeout: m").problems, Texts{"timeout: expected an integer"});
+}
+
 TEST(Fields, CheckRulesAcrossFields) {
     EXPECT_EQ(read("{policy: redis}").problems, Texts{"@: redis is needed"});
     EXPECT_EQ(read("{timeout: 13}").problems, Texts{"timeout: 13 brings bad luck"});

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "schema/record.h"
 
@@ -34,6 +37,23 @@ bool Reader::read(const Node& node, bool& out) {
 
 namespace {
 
+// "1m" where a number stands: what it would be, in the units that fields have.
+std::string duration_hint(const Node& node) {
+    if (!node.is(Kind::text)) return {};
+    std::string_view text = node.text();
+    double count = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc()) return {};
+    std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+    constexpr std::array<std::pair<std::string_view, double>, 5> units{
+        {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+    for (auto [name, milliseconds] : units)
+        if (unit == name)
+            return fmt::format("write a number alone: {:.16g} where the field counts seconds, {:.16g} for milliseconds",
+                               count * milliseconds / 1000, count * milliseconds);
+    return {};
+}
+
 std::string range_fault(const Rules& rules, double value) {
     if (rules.above && !(value > *rules.above)) return fmt::format("value must be greater than {}", *rules.above);
     bool low = rules.at_least && !(value >= *rules.at_least);
@@ -52,14 +72,20 @@ bool Reader::read_integer(const Node& node, const Rules& rules, double least, do
     bool whole = node.is(Kind::integer) || (node.is(Kind::number) && std::isfinite(node.as_number()) &&
                                             std::trunc(node.as_number()) == node.as_number());
     if (!whole) {
-        problem(node.mark(), "expected an integer");
+        problem(node.mark(), "expected an integer", duration_hint(node));
         return false;
     }
     double value = node.as_number();
     std::string fault = range_fault(rules, value);
     constexpr double exact = 9.2e18;  // inside int64, whatever the rounding
     if (fault.empty() && (value < least || value > most || std::abs(value) > exact)) {
-        fault = fmt::format("value should be between {:.16g} and {:.16g}", least, most);
+        // The ends of a type of 64 bits say nothing to anybody.
+        if (most < exact)
+            fault = fmt::format("value should be between {:.16g} and {:.16g}", least, most);
+        else if (value < least && least == 0)
+            fault = "value must be at least 0";
+        else
+            fault = value > 0 ? "value is too large" : "value is too small";
     }
     if (!fault.empty()) {
         problem(node.mark(), fault);
@@ -71,7 +97,7 @@ bool Reader::read_integer(const Node& node, const Rules& rules, double least, do
 
 bool Reader::read_number(const Node& node, const Rules& rules, double& out) {
     if ((!node.is(Kind::integer) && !node.is(Kind::number)) || std::isnan(node.as_number())) {
-        problem(node.mark(), "expected a number");
+        problem(node.mark(), "expected a number", duration_hint(node));
         return false;
     }
     if (std::string fault = range_fault(rules, node.as_number()); !fault.empty()) {

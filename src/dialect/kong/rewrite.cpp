@@ -114,6 +114,10 @@ Node with_url_split(base::Arena& arena, const Node& service, schema::Reader& rea
     if (!url.ignored.empty()) {
         reader.warning(mark, "the user, query or fragment of a service's url is not used", "remove it from the url");
     }
+    if (url.host.empty() && url.scheme.empty()) {
+        reader.problem(mark, "expected a URL with a scheme and a host", fmt::format("write http://{}", given->text()));
+        url.host = "unknown";  // the fault is the url's, not the host's
+    }
     std::vector<Member> members;
     for (const Member& member : service.members()) {
         std::string_view key = member.key.text();
