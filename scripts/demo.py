@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -190,6 +191,11 @@ def wait_until(condition, process, name):
     raise SystemExit(f"{name} does not serve after 20 seconds")
 
 
+def print_named(name, output):
+    for line in output:
+        print(f"[{name}] {line}", end="", flush=True)
+
+
 class Running:
     """The services, Redis and the gateways; all of them end with it."""
 
@@ -223,8 +229,11 @@ class Running:
 
     def start(self, name, serves, line, output):
         # A group of its own: Ctrl-C reaches us first, and we stop the gateways before their services.
-        process = subprocess.Popen(line, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(line, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT if output == subprocess.PIPE else output,
+                                   start_new_session=True, text=output == subprocess.PIPE)
         self.processes.append((process, name, serves))
+        if output == subprocess.PIPE:
+            threading.Thread(target=print_named, args=(name.removeprefix("cardea with "), process.stdout), daemon=True).start()
         return process
 
     def wait(self):
@@ -286,7 +295,9 @@ def demo():
     taken = [f"{address}:{port}" for address, port in place.listeners() if not is_free((address, port))]
     if taken:
         raise SystemExit(f"Taken by another program: {', '.join(taken)}. End what uses it, then start again.")
-    running = Running(place, None)
+    print("pets-and-orders.yaml has a path that is a regular expression without Kong 3's mark `~`. What `cardea check` says of it,\n"
+          "the gateway says when it loads the document:\n", flush=True)
+    running = Running(place, subprocess.PIPE)
 
     def leave(*_):
         raise KeyboardInterrupt

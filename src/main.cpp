@@ -1,6 +1,9 @@
 // The command line: cardea run | check | schema | settings | reload | status | version. Parses it, loads the settings
 // and hands over; each word is a function of command/ or dialect/.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -11,6 +14,7 @@
 #include "command/run.h"
 #include "command/settings.h"
 #include "dialect/kong/check.h"
+#include "schema/error.h"
 
 namespace {
 
@@ -91,6 +95,22 @@ int check(const Options& options, const gateway::Settings& settings) {
     return code;
 }
 
+// A word that there is not: CLI11 would only say that one is missing.
+bool is_known_word(const CLI::App& app, std::string_view given) {
+    if (given.starts_with('-')) return true;
+    std::vector<std::string> names;
+    for (const CLI::App* word : app.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(word->get_name());
+    if (std::find(names.begin(), names.end(), given) != names.end()) return true;
+    std::string_view near = schema::nearest(given, {names.begin(), names.end()});
+    std::fputs(
+        fmt::format("cardea: there is no word '{}'{}\nwords: {}; `cardea WORD --help` says more\n", given,
+                    near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near), fmt::join(names, ", "))
+            .c_str(),
+        stderr);
+    return false;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -120,6 +140,7 @@ int main(int count, char** arguments) {
     status_word->add_flag("--json", options.as_json, "For programs");
     add_settings_options(*status_word, options);
     CLI::App* version_word = app.add_subcommand("version", "The version of this program");
+    if (count > 1 && !is_known_word(app, arguments[1])) return 2;
     CLI11_PARSE(app, count, arguments);
 
     if (*version_word) return std::printf("cardea %s\n", std::string(base::version).c_str()) < 0;

@@ -7,10 +7,13 @@
 
 #include "admin/metrics_page.h"
 #include "admin/upstreams_page.h"
+#include "base/version.h"
+#include "http/characters.h"
 #include "http/query.h"
 #include "net/loop.h"
 #include "observe/metrics.h"
 #include "plugin/reply.h"
+#include "plugin/shows_answers.h"
 
 namespace admin {
 
@@ -27,6 +30,13 @@ constexpr net::Instant reload_wait = 120'000;  // ms until the answer comes with
 void page(Transaction& transaction, int status, std::string_view type, std::string_view text) {
     plugin::reply_text(transaction, status, type, transaction.arena.copy(text));
     transaction.response.headers.add("Cache-Control", "no-store");
+}
+
+// The last part of /proxy-cache/KEY and /proxy-cache/PLUGIN/caches/KEY.
+std::string_view key_of(std::string_view path) {
+    std::string_view key = path.substr(std::min(path.size(), std::string_view("/proxy-cache/").size()));
+    std::size_t slash = key.rfind('/');
+    return slash == key.npos ? key : key.substr(slash + 1);
 }
 
 base::Task<void> reload(Transaction& transaction) {
@@ -49,12 +59,31 @@ base::Task<void> reload(Transaction& transaction) {
     page(transaction, 202, plain, "The reload is still under way.\n");
 }
 
+// GET /proxy-cache/KEY and, as in Kong, /proxy-cache/PLUGIN/caches/KEY.
+base::Task<void> show(Transaction& transaction) {
+    constexpr std::size_t key_size = 64;  // the hexadecimal digits of SHA-256
+    std::string_view key = key_of(transaction.request.raw_path);
+    for (const auto& stored : transaction.core.process.shared.purgeables()) {
+        auto* shows = dynamic_cast<plugin::ShowsAnswers*>(stored.get());
+        if (shows == nullptr || key.size() != key_size) continue;
+        auto task = shows->show(transaction.core.worker, std::string(key));
+        auto result = co_await std::move(task);
+        if (!result) {
+            page(transaction, 502, plain, "Not looked up: " + result.error().detail + "\n");
+            co_return;
+        }
+        if (!*result) continue;
+        page(transaction, 200, json, **result);
+        co_return;
+    }
+    plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
+}
+
 // DELETE /proxy-cache, /proxy-cache/KEY and, as in Kong, /proxy-cache/PLUGIN/caches/KEY; ?prefix=... and ?tag=...
 // beyond Kong.
 base::Task<void> purge(Transaction& transaction) {
     std::string_view path = transaction.request.raw_path;
-    std::string_view key = path.substr(std::min(path.size(), std::string_view("/proxy-cache/").size()));
-    if (std::size_t slash = key.rfind('/'); slash != key.npos) key = key.substr(slash + 1);
+    std::string_view key = key_of(path);
     plugin::PurgeBy by = key.empty() ? plugin::PurgeBy::all : plugin::PurgeBy::key;
     std::string text(key);
     for (auto [name, other] : {std::pair{"prefix", plugin::PurgeBy::prefix}, {"tag", plugin::PurgeBy::tag}}) {
@@ -89,15 +118,31 @@ base::Task<void> purge(Transaction& transaction) {
         page(transaction, 200, json, "{\"removed\":" + std::to_string(removed) + "}");
 }
 
-// As Kong's status API, which is often open to a whole network: that listener shows and changes nothing.
-bool is_read_only(const Transaction& transaction) {
-    const net::SocketAddress& local = transaction.client.local;
-    for (const gateway::ListenAddress& listen : transaction.core.settings.status_listen) {
-        std::string wanted = listen.address.ip.text();
-        bool is_every = wanted == "0.0.0.0" || wanted == "::";
-        if (listen.address.port == local.port && (is_every || listen.address.ip == local.ip)) return true;
-    }
-    return false;
+// A form or a script on a page of another site can send a POST here from the operator's browser, which says so
+// (Fetch Metadata; RFC 6454 7). Programs say nothing.
+bool is_cross_site(const http::RequestHead& request) {
+    std::string_view site = request.headers.first("Sec-Fetch-Site");
+    if (!site.empty()) return site != "same-origin" && site != "none";
+    const http::Header* origin = request.headers.find("Origin");
+    if (origin == nullptr) return false;
+    std::size_t slashes = origin->value.find("://");
+    return slashes == origin->value.npos ||
+           !http::equals_ignore_case(origin->value.substr(slashes + 3), request.authority);
+}
+
+std::string index_of(gateway::Entrance entrance) {
+    std::string out = "Cardea " + std::string(base::version) +
+                      "\n\n"
+                      "GET /status        what it does now, as JSON\n"
+                      "GET /status/ready  200 while it takes requests, 503 while it shuts down; also /ready\n"
+                      "GET /metrics       for Prometheus\n";
+    if (entrance == gateway::Entrance::admin)
+        out +=
+            "GET /upstreams/NAME/health                the state of its targets; PUT changes it, as in Kong\n"
+            "POST /reload       reads the documents anew and says what came of it\n"
+            "GET, DELETE /proxy-cache/KEY              one stored answer, by its X-Cache-Key\n"
+            "DELETE /proxy-cache[?prefix=...|?tag=...]  all of them, or those\n";
+    return out;
 }
 
 }  // namespace
@@ -108,8 +153,10 @@ base::Task<void> serve(Transaction& transaction) {
     bool is_read = transaction.request.method == http::Method::get || transaction.request.method == http::Method::head;
     bool changes = path == "/reload" || path == "/proxy-cache" || path.starts_with("/proxy-cache/");
     changes = changes || (is_upstream_path(path) && !is_read);
-    if (changes && is_read_only(transaction)) {
+    if (changes && transaction.entrance == gateway::Entrance::status) {
         plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
+    } else if (changes && !is_read && is_cross_site(transaction.request)) {
+        page(transaction, 403, plain, "Refused: a page of another site asks for it.\n");
     } else if (path == "/reload") {
         // POST only: no link or image on a page can cause it.
         if (transaction.request.method == http::Method::post) {
@@ -123,15 +170,21 @@ base::Task<void> serve(Transaction& transaction) {
             co_await purge(transaction);
             co_return;
         }
+        if (is_read && path != "/proxy-cache") {
+            co_await show(transaction);
+            co_return;
+        }
         plugin::reply_error(transaction, 405, {}, plugin::ErrorKind::gateway);
-        transaction.response.headers.add(http::Known::allow, "DELETE");
+        transaction.response.headers.add(http::Known::allow, path == "/proxy-cache" ? "DELETE" : "GET, HEAD, DELETE");
     } else if (is_upstream_path(path)) {
         serve_upstream(transaction);
-    } else if (path != "/status" && path != "/metrics" && path != "/ready" && path != "/status/ready") {
+    } else if (path != "/" && path != "/status" && path != "/metrics" && path != "/ready" && path != "/status/ready") {
         plugin::reply_error(transaction, 404, "Not found", plugin::ErrorKind::gateway);
     } else if (!is_read) {
         plugin::reply_error(transaction, 405, {}, plugin::ErrorKind::gateway);
         transaction.response.headers.add(http::Known::allow, "GET, HEAD");
+    } else if (path == "/") {
+        page(transaction, 200, plain, index_of(transaction.entrance));
     } else if (path == "/status") {
         page(transaction, 200, json, pages.status());
     } else if (path == "/metrics") {

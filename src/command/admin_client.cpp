@@ -1,5 +1,6 @@
 #include "command/admin_client.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -15,8 +16,6 @@
 #include <ctime>
 #include <fstream>
 #include <vector>
-
-#include "schema/node.h"
 
 namespace command {
 
@@ -44,7 +43,56 @@ base::Error no_answer(const net::SocketAddress& address, const char* step) {
                                "); is it running, and is --admin-listen the one it was started with?");
 }
 
+std::string shown(const schema::Node& value) {
+    if (value.is(schema::Kind::integer)) return std::to_string(value.as_integer());
+    if (value.is(schema::Kind::number)) return fmt::format("{:g}", value.as_number());
+    return std::string(value.text());
+}
+
+std::string time_of(std::int64_t milliseconds) {
+    auto seconds = static_cast<std::time_t>(milliseconds / 1000);
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char text[32];
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
 }  // namespace
+
+std::string status_lines(const schema::Node& page) {
+    constexpr std::string_view milliseconds = "_at_ms";
+    std::string out;
+    for (const schema::Member& member : page.members()) {
+        bool is_list = member.value.is(schema::Kind::list);
+        std::string line =
+            is_list ? std::string(member.key.text()) : fmt::format("{:<18}", member.key.text()) + shown(member.value);
+        for (const schema::Member& inner : member.value.members()) {
+            std::string_view name = inner.key.text();
+            bool is_time = name.ends_with(milliseconds);
+            if (is_time) name.remove_suffix(3);
+            line += fmt::format("{} {}  ", name, is_time ? time_of(inner.value.as_integer()) : shown(inner.value));
+        }
+        // What plugins keep: a line each, as on /metrics.
+        for (const schema::Node& element : member.value.items()) {
+            std::string labels;
+            std::string_view name;
+            std::string value;
+            for (const schema::Member& inner : element.members()) {
+                std::string_view key = inner.key.text();
+                if (key == "name")
+                    name = inner.value.text();
+                else if (key == "value")
+                    value = shown(inner.value);
+                else if (!inner.value.text().empty())
+                    labels += fmt::format("{}{}={}", labels.empty() ? "" : " ", key, inner.value.text());
+            }
+            line += fmt::format("\n  {} {}{}{}", name, value, labels.empty() ? "" : "  ", labels);
+        }
+        line.erase(line.find_last_not_of(' ') + 1);
+        out += line + "\n";
+    }
+    return out;
+}
 
 base::Result<AdminAnswer> ask_admin(const gateway::Settings& settings, std::string_view method, std::string_view path) {
     if (settings.admin_listen.empty())
@@ -113,16 +161,7 @@ int status(const gateway::Settings& settings, bool as_json) {
         std::fputs("cardea: the status page is not the one of this version\n", stderr);
         return 1;
     }
-    // Each member of the page is a line: the page decides what there is to say.
-    for (const schema::Member& member : tree->root().members()) {
-        std::printf("%-18s", std::string(member.key.text()).c_str());
-        for (const schema::Member& inner : member.value.members())
-            std::printf("%s %lld  ", std::string(inner.key.text()).c_str(),
-                        static_cast<long long>(inner.value.as_integer()));
-        if (member.value.is(schema::Kind::integer))
-            std::printf("%lld", static_cast<long long>(member.value.as_integer()));
-        std::printf("%s\n", std::string(member.value.text()).c_str());
-    }
+    std::fputs(status_lines(tree->root()).c_str(), stdout);
     return 0;
 }
 

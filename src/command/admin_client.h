@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "gateway/settings.h"
+#include "schema/node.h"
 
 namespace command {
 
@@ -22,5 +23,7 @@ int reload(const gateway::Settings& settings);
 int status(const gateway::Settings& settings, bool as_json);
 // A line for every target of every upstream.
 int status_of_upstreams(const gateway::Settings& settings, bool as_json);
+// The status page for people: each member is a line, so the page decides what there is to say.
+[[nodiscard]] std::string status_lines(const schema::Node& page);
 
 }  // namespace command

@@ -150,6 +150,8 @@ int Program::run() {
     };
     server_ = std::make_unique<gateway::Server>(settings_, &admin::serve, log_to(access_sink_), log_to(admin_sink_));
     server_->process().resolver = resolver_.get();
+    plugin::Shared& shared = server_->process().shared;
+    shared.farewell = std::min(shared.farewell, settings_.drain_timeout);
     std::string report;
     bool is_loaded = load(report);
     std::fputs(report.c_str(), stderr);
@@ -209,10 +211,10 @@ base::Result<void> Program::start_serving() {
     fill_admin_pages();
     server_->run();
     for (const gateway::Server::Address& address : server_->addresses())
-        std::fprintf(stderr, "listening on %s (%s)\n", address.address.text().c_str(),
-                     address.is_admin ? "admin"
-                     : address.is_tls ? "proxy, TLS"
-                                      : "proxy");
+        std::fputs(fmt::format("listening on {} ({}{})\n", address.address.text(), name(address.entrance),
+                               address.is_tls ? ", TLS" : "")
+                       .c_str(),
+                   stderr);
     log(Level::notice, "cardea", "serving",
         {{"version", base::version},
          {"loop", net::name(server_->loop_kind())},
@@ -456,27 +458,31 @@ std::string Program::plugin_states() const {
 }
 
 std::string Program::metrics_text() const {
-    std::lock_guard guard(lock_);
+    // Copied: rendering takes long, and a reload and the status page want the lock.
+    auto [facts, loaded, failed] = [this] {
+        std::lock_guard guard(lock_);
+        return std::tuple(facts_, loaded_, failed_);
+    }();
     std::vector<observe::Sample> samples;
     samples.push_back({"snapshot_version",
                        "The configuration that is served, counted from 1 at start-up.",
                        "gauge",
                        {},
-                       static_cast<double>(facts_.version)});
+                       static_cast<double>(facts.version)});
     samples.push_back(
-        {"snapshot_routes", "Routes of that configuration.", "gauge", {}, static_cast<double>(facts_.routes)});
+        {"snapshot_routes", "Routes of that configuration.", "gauge", {}, static_cast<double>(facts.routes)});
     samples.push_back(
-        {"snapshot_bytes", "Memory of that configuration.", "gauge", {}, static_cast<double>(facts_.bytes)});
+        {"snapshot_bytes", "Memory of that configuration.", "gauge", {}, static_cast<double>(facts.bytes)});
     samples.push_back({"reloads_total",
                        "Configurations loaded since start-up.",
                        "counter",
                        {{"outcome", "loaded"}},
-                       static_cast<double>(loaded_)});
+                       static_cast<double>(loaded)});
     samples.push_back({"reloads_total",
                        "Configurations loaded since start-up.",
                        "counter",
                        {{"outcome", "failed"}},
-                       static_cast<double>(failed_)});
+                       static_cast<double>(failed)});
     samples.push_back({"log_lines_dropped_total",
                        "Log lines that were never written.",
                        "counter",

@@ -18,7 +18,7 @@ namespace command {
 
 namespace {
 
-constexpr const char* listeners_variable = "CARDEA_LISTENERS";  // address=descriptor,... the admin's marked
+constexpr const char* listeners_variable = "CARDEA_LISTENERS";  // address=descriptor,... the operator's marked
 constexpr std::string_view admin_mark = "admin:";
 constexpr const char* ready_variable = "CARDEA_READY";  // descriptor
 constexpr int first_systemd_descriptor = 3;             // SD_LISTEN_FDS_START
@@ -112,8 +112,8 @@ base::Result<Successor> start_successor(const std::string& program, char** argum
     std::string list;
     for (const gateway::InheritedListener& listener : listeners)
         list += (list.empty() ? "" : ",") +
-                std::string(listener.entrance == gateway::Entrance::admin ? admin_mark : "") + listener.address.text() +
-                "=" + std::to_string(listener.descriptor);
+                std::string(listener.entrance != gateway::Entrance::clients ? admin_mark : "") +
+                listener.address.text() + "=" + std::to_string(listener.descriptor);
     // Everything that allocates happens before the fork: other threads may hold the allocator's lock.
     std::vector<std::string> variables;
     for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);

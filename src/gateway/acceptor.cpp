@@ -40,8 +40,8 @@ base::Detached refuse(net::SocketPtr socket) {
 }  // namespace
 
 void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) {
-    // The admin pages stay reachable when the clients' door is full.
-    bool may_enter = entrance_ == Entrance::admin || core_.process.enter(socket->remote().ip);
+    // The operator's doors stay open when the clients' is full.
+    bool may_enter = entrance_ != Entrance::clients || core_.process.enter(socket->remote().ip);
     if (may_enter && tls_) return Greeting::begin(core_, std::move(socket), local, serve_, *tls_);
     if (may_enter) return Connection::begin(core_, std::move(socket), local, serve_, entrance_);
     core_.metrics.add(Counter::connections_refused_limit);

@@ -37,7 +37,7 @@ void write_line(const Transaction& transaction, observe::AccessLog& log) {
     record.server_port = transaction.client.local.port;
     record.status = static_cast<std::uint16_t>(transaction.response.status);
     record.request_bytes = transaction.request_head_bytes + transaction.request_body_bytes;
-    record.response_bytes = transaction.response_body_bytes;
+    record.response_bytes = transaction.sent_head_bytes + transaction.response_body_bytes;
     record.body_bytes = transaction.response_body_bytes;
     record.request_time = span(timings.started, timings.finished);
     record.gateway_time = span(timings.started, timings.upstream_began);
@@ -61,7 +61,7 @@ void write_line(const Transaction& transaction, observe::AccessLog& log) {
 }  // namespace
 
 void record(const Transaction& transaction) {
-    if (transaction.entrance == Entrance::admin) {
+    if (transaction.entrance != Entrance::clients) {
         if (transaction.core.admin_log.is_on()) write_line(transaction, transaction.core.admin_log);
         return;
     }

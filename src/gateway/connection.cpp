@@ -144,7 +144,7 @@ Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddre
       entrance_(entrance),
       tls_(tls),
       number_(core.next_connection_number()) {
-    if (entrance_ == Entrance::admin) return;
+    if (entrance_ != Entrance::clients) return;
     core_.metrics.add(Counter::connections_accepted);
     core_.metrics.raise(Gauge::connections_active);
 }
@@ -152,7 +152,7 @@ Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddre
 Connection::~Connection() {
     unlink();
     if (serving_) std::exchange(serving_, {}).destroy();
-    if (entrance_ == Entrance::admin) return;
+    if (entrance_ != Entrance::clients) return;
     core_.process.leave(socket_->remote().ip);
     core_.metrics.lower(Gauge::connections_active);
 }
@@ -188,7 +188,7 @@ void Connection::served() {
 Connection::Serving Connection::serve_requests() {
     std::size_t in_a_row = 0;
     do {
-        auto owned = std::make_unique<Transaction>(core_, *socket_);
+        auto owned = std::make_unique<Transaction>(core_, *socket_, entrance_);
         Transaction& transaction = *owned;
         transaction.timings.started = core_.loop.now();
         net::Instant deadline = net::after(core_.loop.now(), core_.settings.limits.header_timeout);
@@ -235,7 +235,6 @@ Connection::Serving Connection::serve_requests() {
 
 void Connection::begin_transaction(Transaction& transaction, const HeadReader& reader) {
     ++requests_;
-    transaction.entrance = entrance_;
     if (entrance_ == Entrance::clients) core_.metrics.add(Counter::requests);
     transaction.client.tls = tls_;
     transaction.client.connection = number_;

@@ -48,9 +48,20 @@ struct AdminPages {
     std::function<Reload(std::uint64_t request)> reload_result;
 };
 
-// What a connection came in for: the clients' door, or the admin pages, which stay out of the clients' counters and
-// log.
-enum class Entrance : std::uint8_t { clients, admin };
+// What a connection came in for: the clients' door, or one of the operator's, which stay out of the clients' counters
+// and log. The status pages are often open to a whole network: they show and change nothing.
+enum class Entrance : std::uint8_t { clients, admin, status };
+[[nodiscard]] constexpr std::string_view name(Entrance entrance) {
+    switch (entrance) {
+        case Entrance::clients:
+            return "proxy";
+        case Entrance::admin:
+            return "admin";
+        case Entrance::status:
+            return "status";
+    }
+    return "";
+}
 
 // Shared by all cores.
 class Process {

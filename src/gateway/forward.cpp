@@ -405,15 +405,16 @@ void finish_attempt(Transaction& transaction, upstream::Outcome outcome) {
     if (is_clean) link->pool->give_back(std::move(link));
 }
 
-Transaction::Transaction(Core& on, net::Socket& from) : Exchange(on.worker), core(on), client_socket(from) {
+Transaction::Transaction(Core& on, net::Socket& from, Entrance by)
+    : Exchange(on.worker), core(on), client_socket(from), entrance(by) {
     style = &core.settings.answers;
-    core.metrics.raise(observe::Gauge::requests_active);
+    if (entrance == Entrance::clients) core.metrics.raise(observe::Gauge::requests_active);
 }
 
 Transaction::~Transaction() {
     finish_attempt(*this, upstream::Outcome::cancelled);
     drop_notes();
-    core.metrics.lower(observe::Gauge::requests_active);
+    if (entrance == Entrance::clients) core.metrics.lower(observe::Gauge::requests_active);
 }
 
 }  // namespace gateway

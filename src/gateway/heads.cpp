@@ -195,7 +195,7 @@ base::Result<void> add_client_head(Transaction& transaction, const ClientFraming
         if (tokens.upstream_status && transaction.is_from_upstream)
             writer.header({"X-Kong-Upstream-Status", Digits(response.status), Known::none});
         if (writes_via) writer.header({"Via", with_own_via(transaction, response), Known::via});
-    } else if (bool is_admin = transaction.entrance == Entrance::admin;
+    } else if (bool is_admin = transaction.entrance != Entrance::clients;
                is_admin ? tokens.admin_latency : tokens.response_latency) {
         std::string_view name = is_admin ? "X-Kong-Admin-Latency" : "X-Kong-Response-Latency";
         writer.header({name, Digits(span(timings.started, transaction.core.loop.now())), Known::none});

@@ -130,8 +130,13 @@ Task<void> finish(Transaction& transaction) {
             co_return fail(transaction, read.error());
         }
     }
-    if (transaction.is_body_in_hand() && transaction.response_text.size() <= transaction.buffered_most)
-        chain.on_response_body(transaction);
+    const http::ResponseHead& response = transaction.response;
+    bool is_without = response.framing == http::BodyFraming::none || response.status == 101;
+    if (!transaction.is_body_in_hand() && is_without) co_return;
+    bool is_whole = transaction.is_body_in_hand() && transaction.response_text.size() <= transaction.buffered_most;
+    if (!is_whole) transaction.buffered_most = 0;  // longer: who must change it can only refuse it
+    chain.on_response_body(transaction);
+    if (!is_whole && !transaction.is_from_upstream) finish_attempt(transaction, upstream::Outcome::answered);
 }
 
 }  // namespace

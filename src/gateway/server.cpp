@@ -27,6 +27,12 @@ std::optional<net::Loop::Kind> wanted_kind(LoopKind kind) {
     }
     return {};
 }
+
+// A second gateway on one machine stumbles over the port that nobody thinks of.
+std::string hint_for(Entrance entrance, std::string_view fault) {
+    if (entrance != Entrance::admin || fault.find("in use") == fault.npos) return {};
+    return " (by another gateway? --admin-listen ADDRESS:PORT gives this one an admin address of its own)";
+}
 }  // namespace
 
 unsigned worker_count(const Settings& settings) {
@@ -63,17 +69,19 @@ base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
             std::make_unique<Acceptor>(*worker->core, &serve, Entrance::clients, net::tls::Offer::http1);
         worker->proxy_http2 = std::make_unique<Acceptor>(*worker->core, &serve, Entrance::clients, http2_offer);
         worker->admin = std::make_unique<Acceptor>(*worker->core, serve_admin_, Entrance::admin);
+        worker->status = std::make_unique<Acceptor>(*worker->core, serve_admin_, Entrance::status);
         cores_.push_back(std::move(worker));
     }
     std::string faults;
     auto collect = [&](const std::vector<ListenAddress>& addresses, Entrance entrance) {
         for (const ListenAddress& address : addresses)
             if (auto listening = listen(address, inherited, entrance); !listening)
-                faults += (faults.empty() ? "" : "\n") + listening.error().detail;
+                faults += (faults.empty() ? "" : "\n") + listening.error().detail +
+                          hint_for(entrance, listening.error().detail);
     };
     collect(settings_.proxy_listen, Entrance::clients);
     collect(settings_.admin_listen, Entrance::admin);
-    collect(settings_.status_listen, Entrance::admin);
+    collect(settings_.status_listen, Entrance::status);
     if (!faults.empty()) return base::Error::us(base::Code::invalid, faults);
     // What a process before us listened on and we do not: nobody would ever answer there.
     for (const InheritedListener& left : inherited)
@@ -84,16 +92,17 @@ base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
 
 base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<InheritedListener>& inherited,
                                   Entrance entrance) {
-    bool is_admin = entrance == Entrance::admin;
-    std::size_t cores = is_admin ? 1 : cores_.size();
+    bool is_for_clients = entrance == Entrance::clients;
+    std::size_t cores = is_for_clients ? cores_.size() : 1;
     net::ListenOptions options;
     options.backlog = wanted.backlog;
-    options.reuse_port = !is_admin;
+    options.reuse_port = is_for_clients;
     options.deferred = wanted.deferred;
     options.ipv6_only = wanted.ipv6_only;
     options.keep_alive = wanted.keep_alive;
     auto sink_of = [&](Worker& worker) -> Acceptor& {
-        if (is_admin) return *worker.admin;
+        if (entrance == Entrance::admin) return *worker.admin;
+        if (entrance == Entrance::status) return *worker.status;
         if (!wanted.ssl) return *worker.proxy;
         return wanted.http2 ? *worker.proxy_http2 : *worker.proxy_tls;
     };
@@ -101,7 +110,9 @@ base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<Inher
     net::SocketAddress address = wanted.address;
     // All sockets of the address that were handed over are taken, or the connections in their queues would be lost.
     for (std::size_t i = 0; i < inherited.size();) {
-        if (inherited[i].address != wanted.address || inherited[i].entrance.value_or(entrance) != entrance) {
+        // Of the operator's, whose sockets are not shared, the address says which it is.
+        bool was_for_clients = inherited[i].entrance.value_or(entrance) == Entrance::clients;
+        if (inherited[i].address != wanted.address || was_for_clients != is_for_clients) {
             ++i;
             continue;
         }
@@ -175,7 +186,10 @@ void Server::check_health() {
 }
 
 void Server::tidy() {
-    std::erase_if(retired_, [](const std::shared_ptr<const Snapshot>& snapshot) { return snapshot.use_count() == 1; });
+    std::size_t gone = std::erase_if(
+        retired_, [](const std::shared_ptr<const Snapshot>& snapshot) { return snapshot.use_count() == 1; });
+    if (gone == 0 || !is_running_) return;
+    for (auto& worker : cores_) worker->loop->post([core = worker->core.get()] { core->worker.tidy(); });
 }
 
 void Server::drain() {
@@ -254,7 +268,7 @@ std::vector<Server::Address> Server::addresses() const {
         for (const Listening& listening : worker->listeners) {
             net::SocketAddress address = listening.listener->address();
             if (std::none_of(out.begin(), out.end(), [&](const Address& seen) { return seen.address == address; }))
-                out.push_back({address, listening.entrance == Entrance::admin, listening.is_tls});
+                out.push_back({address, listening.entrance, listening.is_tls});
         }
     return out;
 }

@@ -59,7 +59,7 @@ class Server {
 
     struct Address {
         net::SocketAddress address;
-        bool is_admin = false;
+        Entrance entrance = Entrance::clients;
         bool is_tls = false;
     };
     // Where it really listens (port 0 resolved), once each.
@@ -79,6 +79,7 @@ class Server {
         std::unique_ptr<Acceptor> proxy_tls;
         std::unique_ptr<Acceptor> proxy_http2;  // the same with HTTP/2 on offer
         std::unique_ptr<Acceptor> admin;
+        std::unique_ptr<Acceptor> status;
         std::vector<Listening> listeners;
         std::thread thread;
         Server* server = nullptr;

@@ -28,7 +28,7 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     // Body bytes kept so that a request can be sent again; larger bodies are sent once.
     static constexpr std::size_t most_replayed = 64 * 1024;
 
-    Transaction(Core& on, net::Socket& from);
+    Transaction(Core& on, net::Socket& from, Entrance by);
     Transaction(const Transaction&) = delete;
     ~Transaction() override;  // also in the middle: the attempt is then cancelled
 
@@ -40,7 +40,7 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     bool has_client = true;
     net::Slice head_bytes;                   // the views of `request` point into it
     std::shared_ptr<CoreSnapshot> snapshot;  // the configuration it began with
-    Entrance entrance = Entrance::clients;
+    const Entrance entrance;
     http::Method client_method = http::Method::get;  // plugins may ask the upstream with another one
 
     // ---- request body

@@ -37,7 +37,27 @@ def status_word(t):
     for word in ("loop", "workers", "connections", "requests", "snapshot"):
         contains(finished.stdout, word, "output")
     contains(finished.stdout, t.loop, "the loop's kind")
+    contains(finished.stdout, "requests          active 0", "this is no client's request")
+    check(re.search(r"loaded_at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", finished.stdout), f"a time: {finished.stdout}")
     equal(json.loads(command("status", "--json", "--admin-listen", admin).stdout)["workers"], 1, "workers as JSON")
+
+
+@test
+def words_that_there_are_not(t):
+    finished = command("chekc")
+    equal(finished.returncode, 2, "exit code")
+    contains(finished.stderr, "did you mean 'check'?", "a suggestion")
+    contains(finished.stderr, "run, check, schema", "the words")
+
+
+@test
+def a_second_gateway_is_told_of_its_admin_address(t):
+    gateway, upstream = bed(t)
+    document = t.folder() / "second.yaml"
+    document.write_text(proxy_to(upstream.port))
+    finished = command("run", document, "--listen", "127.0.0.1:0", "--admin-listen", f"127.0.0.1:{gateway.ports['admin']}")
+    equal(finished.returncode, 1, "exit code")
+    contains(finished.stderr, "--admin-listen", "a hint")
 
 
 @test
@@ -99,7 +119,10 @@ def readiness(t):
 @test
 def other_paths_and_methods(t):
     gateway, _ = bed(t)
-    equal(gateway.admin("/").status, 404, "/")
+    index = gateway.admin("/")
+    equal(index.status, 200, "/")
+    for path in ("/status", "/metrics", "/reload", "/proxy-cache"):
+        contains(index.body.decode(), path, "the index")
     equal(gateway.admin("/services").status, 404, "/services")
     response = gateway.admin("/reload")
     equal((response.status, response.header("Allow")), (405, "POST"), "GET /reload")
@@ -125,6 +148,25 @@ def reload_page_says_what_is_wrong(t):
     equal(response.status, 422, "of a bad document")
     contains(response.body.decode(), "servicez", "body")
     equal(gateway.loads(), (1, 1), "reloads in the status")
+
+
+@test
+def pages_of_other_sites_change_nothing(t):
+    """What a form on such a page sends (Fetch Metadata; browsers without it send Origin)."""
+    gateway, _ = bed(t)
+    own = f"127.0.0.1:{gateway.ports['admin']}"
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"},
+                    {"Origin": "https://evil.example"}, {"Origin": f"http://127.0.0.1:{gateway.ports['proxy']}"}):
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        for method, target in (("POST", "/reload"), ("DELETE", "/proxy-cache")):
+            client = t.client(gateway.ports["admin"])
+            client.send(request_bytes(method, target, [f"Host: {own}", "Content-Length: 0", *lines]))
+            equal(client.response().status, 403, f"{method} {target} with {headers}")
+    equal(gateway.loads()[0], 0, "reloads")
+    for line in (f"Origin: http://{own}", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none"):
+        client = t.client(gateway.ports["admin"])
+        client.send(request_bytes("POST", "/reload", [f"Host: {own}", "Content-Length: 0", line]))
+        equal(client.response().status, 200, line)
 
 
 @test

@@ -43,6 +43,15 @@ def own_format(t):
 
 
 @test
+def sizes_of_the_body_and_of_the_whole(t):
+    gateway, _ = bed(t, arguments=["--log", "$body_bytes_sent $bytes_sent"])
+    client = t.client(gateway)
+    client.send("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    whole = client.everything()
+    equal(gateway.access_lines()[0], f"10 {len(whole)}", "line")
+
+
+@test
 def log_off(t):
     gateway, _ = bed(t, settings={"proxy_access_log": "off"})
     t.client(gateway).get("/x")
