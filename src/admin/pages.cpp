@@ -138,7 +138,7 @@ std::string index_of(gateway::Entrance entrance) {
                       "GET /metrics       for Prometheus\n";
     if (entrance == gateway::Entrance::admin)
         out +=
-            "GET /upstreams/NAME/health                the state of its targets; PUT changes it, as in Kong\n"
+            "GET /upstreams     targets and their health; PUT /upstreams/NAME/targets/TARGET/healthy, unhealthy\n"
             "POST /reload       reads the documents anew and says what came of it\n"
             "GET, DELETE /proxy-cache/KEY              one stored answer, by its X-Cache-Key\n"
             "DELETE /proxy-cache[?prefix=...|?tag=...]  all of them, or those\n";

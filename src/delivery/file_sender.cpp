@@ -1,6 +1,8 @@
 #include "delivery/file_sender.h"
 
 #include <atomic>
+#include <map>
+#include <mutex>
 
 #include "delivery/signal.h"
 
@@ -13,13 +15,24 @@ std::atomic<unsigned> present_generation{0};
 void reopen_files() { present_generation.fetch_add(1, std::memory_order_relaxed); }
 
 FileSender::FileSender(net::Loop& loop, FileSettings settings, Open open)
-    : loop_(loop), file_(std::make_shared<File>()) {
+    : loop_(loop), thread_(thread_of(settings.path)), file_(std::make_shared<File>()) {
     file_->settings = std::move(settings);
     file_->open = std::move(open);
 }
 
-FileSender::~FileSender() {
-    if (file_->is_busy) thread_.abandon();
+FileSender::Thread::~Thread() {
+    if (*under_way > 0) work.abandon();
+}
+
+std::shared_ptr<FileSender::Thread> FileSender::thread_of(const std::string& path) {
+    static std::mutex lock;
+    static std::map<std::string, std::weak_ptr<Thread>> threads;
+    std::lock_guard guard(lock);
+    std::erase_if(threads, [](const auto& entry) { return entry.second.expired(); });
+    std::weak_ptr<Thread>& known = threads[path];
+    std::shared_ptr<Thread> thread = known.lock();
+    if (thread == nullptr) known = thread = std::make_shared<Thread>();
+    return thread;
 }
 
 std::string FileSender::File::write(std::string_view lines) {
@@ -45,9 +58,11 @@ base::Task<base::Result<void>> FileSender::send(Batch batch) {
     for (const std::string& entry : batch) lines.append(entry).append("\n");
     Arrival<std::string> done(loop_);
     file_->is_busy = true;
-    thread_.run([file = file_, lines = std::move(lines), tell = done.giver()] {
+    ++*thread_->under_way;
+    thread_->work.run([file = file_, under_way = thread_->under_way, lines = std::move(lines), tell = done.giver()] {
         std::string fault = file->write(lines);
         file->is_busy = false;
+        --*under_way;
         tell(std::move(fault));
     });
     std::optional<std::string> fault = co_await done.wait(net::after(loop_.now(), FileSettings::longest_write));

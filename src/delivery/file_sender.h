@@ -1,6 +1,6 @@
-// FileSender: batches as lines of a file. A thread of its own writes it, since a disk can stall and neither the
-// Courier's loop nor other files must. While a write stalls nothing else is given to that thread, and nobody waits for
-// it at the end.
+// FileSender: batches as lines of a file. Each path has a thread that writes it, since a disk can stall and neither the
+// Courier's loop nor other files must; senders of one path share it, so that their lines do not run into each other.
+// While a write stalls its sender gives nothing more to that thread, and nobody waits for it at the end.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,6 @@ class FileSender final : public Sender {
     using Open = std::function<base::Result<observe::Sink>(const std::string& path)>;
     // `open`: a test may put a disk of its own there.
     FileSender(net::Loop& loop, FileSettings settings, Open open = open_sink);
-    ~FileSender() override;
     base::Task<base::Result<void>> send(Batch batch) override;
 
   private:
@@ -45,8 +44,15 @@ class FileSender final : public Sender {
     };
     static base::Result<observe::Sink> open_sink(const std::string& path) { return observe::Sink::open(path); }
 
+    struct Thread {
+        base::WorkThread work;
+        std::shared_ptr<std::atomic<unsigned>> under_way = std::make_shared<std::atomic<unsigned>>(0);
+        ~Thread();
+    };
+    static std::shared_ptr<Thread> thread_of(const std::string& path);
+
     net::Loop& loop_;
-    base::WorkThread thread_;
+    std::shared_ptr<Thread> thread_;
     std::shared_ptr<File> file_;
 };
 
