@@ -520,6 +520,7 @@ kong::LoadOptions load_options(const gateway::Settings& settings) {
     options.served.ordering = true;
     options.served.certificates = true;
     options.served.health_checks = true;
+    options.served.upstream_tls = true;
     options.random = [] {
         std::random_device device;
         return static_cast<std::uint64_t>(device()) << 32 | device();

@@ -42,6 +42,13 @@ Error lost_error(net::IoStatus status, const char* doing) {
     return Error::upstream(code, Retry::idempotent, std::string(doing) + ": " + std::string(name(status)));
 }
 
+// TLS 1.3 tells only after the handshake what the server thinks of our certificate.
+Error lost_error(const Transaction& transaction, net::IoStatus status, const char* doing) {
+    const net::tls::Layer* tls = transaction.link->tls;
+    if (tls == nullptr || tls->failure().empty()) return lost_error(status, doing);
+    return Error::upstream(Code::reset, Retry::idempotent, "TLS: " + tls->failure());
+}
+
 // ---- where to
 
 // Nothing while names are still being resolved.
@@ -80,9 +87,13 @@ std::string_view host_for(Transaction& transaction) {
         return transaction.request.authority;
     const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.served_service().upstream];
     if (!upstream.host_header.empty()) return upstream.host_header;
+    const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
+    if (transaction.served_service().tls) {
+        if (endpoint.port == 443) return endpoint.host;
+        return transaction.arena.join(endpoint.host, ":", std::to_string(endpoint.port));
+    }
     std::string& host = transaction.endpoints->host_headers[transaction.endpoint];
     if (host.empty()) {
-        const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
         host = endpoint.host;
         if (endpoint.port != 80) host += ':' + std::to_string(endpoint.port);
     }
@@ -104,7 +115,20 @@ std::string_view target_for(Transaction& transaction) {
     return path;
 }
 
+// The name that the upstream is asked for (SNI) and held to: that of Host (kong.md 3.3).
+std::string_view server_name_for(Transaction& transaction) {
+    std::string_view host = host_for(transaction);
+    if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+    std::size_t colon = host.find(':');
+    return host.find(':', colon + 1) == host.npos ? host.substr(0, colon) : host;  // several: an IPv6 address
+}
+
 upstream::Pool& pool_of(Transaction& transaction) {
+    if (const auto& tls = transaction.served_service().tls) {
+        const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
+        return transaction.core.pools.of(endpoint.address,
+                                         transaction.arena.join(tls->trust, "|", server_name_for(transaction)));
+    }
     upstream::Pool*& pool = transaction.endpoints->pools[transaction.endpoint];
     if (pool == nullptr)
         pool = &transaction.core.pools.of(transaction.endpoints->balancer->endpoint(transaction.endpoint).address);
@@ -119,6 +143,28 @@ bool take_pooled(Transaction& transaction) {
     return true;
 }
 
+Task<Result<void>> begin_tls(Transaction& transaction, upstream::Pool& pool, net::SocketPtr socket) {
+    Core& core = transaction.core;
+    const ServedTls& tls = *transaction.served_service().tls;
+    net::tls::Session session =
+        tls.context.session(std::string(server_name_for(transaction)), tls.verify, pool.resumption());
+    if (!session) co_return Error::upstream(Code::refused, Retry::never, "TLS: no server can have that name");
+    net::tls::Secured secured = net::tls::Layer::secure(std::move(socket), std::move(session));
+    net::Instant deadline = net::after(core.loop.now(), transaction.served_service().connect_timeout);
+    net::IoStatus status = co_await secured.layer->greeting(deadline);
+    if (status != net::IoStatus::ok) {
+        core.metrics.add(Counter::upstream_connect_failures);
+        if (status == net::IoStatus::timed_out)
+            co_return Error::upstream(Code::timed_out, Retry::always, "TLS handshake timed out");
+        const std::string& why = secured.layer->failure();
+        co_return Error::upstream(Code::refused, Retry::always,
+                                  "TLS: " + (why.empty() ? std::string(name(status)) : why));
+    }
+    transaction.link = pool.adopt(std::move(secured.socket), secured.layer);
+    transaction.timings.connected = core.loop.now();
+    co_return base::success();
+}
+
 Task<Result<void>> connect(Transaction& transaction) {
     Core& core = transaction.core;
     upstream::Pool& pool = pool_of(transaction);
@@ -129,6 +175,7 @@ Task<Result<void>> connect(Transaction& transaction) {
         core.metrics.add(Counter::upstream_connect_failures);
         co_return connect_error(connected.status);
     }
+    if (transaction.served_service().tls) co_return co_await begin_tls(transaction, pool, std::move(connected.socket));
     transaction.link = pool.adopt(std::move(connected.socket));
     transaction.timings.connected = core.loop.now();
     co_return base::success();
@@ -192,7 +239,7 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
     net::IoStatus status =
         co_await socket.send(out.finish(), net::after(core.loop.now(), transaction.served_service().write_timeout));
     // A server may answer and close before it has read everything: what it said counts more than the failed send.
-    if (status != net::IoStatus::ok && !socket.has_input()) co_return lost_error(status, "send");
+    if (status != net::IoStatus::ok && !socket.has_input()) co_return lost_error(transaction, status, "send");
     transaction.is_request_through = status == net::IoStatus::ok && !has_more;
     if (status != net::IoStatus::ok || !has_more) co_return base::success();
     transaction.is_replayable = false;
@@ -270,7 +317,7 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
             }
             if (received.status != net::IoStatus::ok) {
                 if (received.status == net::IoStatus::timed_out) core.metrics.add(Counter::upstream_timeouts);
-                co_return lost_error(received.status, "response head");
+                co_return lost_error(transaction, received.status, "response head");
             }
             log.progress.response_started = true;
             core.metrics.add(Counter::upstream_bytes_received, received.slice.size());

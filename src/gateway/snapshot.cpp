@@ -133,6 +133,54 @@ base::Result<std::shared_ptr<const net::tls::ServerCertificates>> certificates_o
     return net::tls::ServerCertificates::make(*options.tls, entries, options.identities);
 }
 
+// Services with the same settings have one context. What tells them apart is the settings' text, not ids: a certificate
+// that was replaced must not go on in old connections.
+class TlsOfServices {
+  public:
+    explicit TlsOfServices(const Document& document) : document_(document) {}
+
+    base::Result<std::shared_ptr<const ServedTls>> of(const Service& service) {
+        auto wrong = [&](std::string_view what) {
+            return base::Error::us(
+                base::Code::invalid,
+                "service " + (service.name.empty() ? service.id.text() : service.name) + ": " + std::string(what));
+        };
+        net::tls::Trust trust;
+        if (service.tls_verify.value_or(false)) trust.verify = net::tls::Verify::chain_and_name;
+        trust.depth = service.tls_verify_depth.value_or(-1);
+        for (const base::Uuid& id : service.ca_certificates) {
+            auto found = std::find_if(document_.ca_certificates.begin(), document_.ca_certificates.end(),
+                                      [&](const CaCertificate& each) { return each.id == id; });
+            if (found == document_.ca_certificates.end()) return wrong("no ca_certificate " + id.text());
+            trust.authorities.push_back(found->cert);
+        }
+        std::optional<base::Uuid> shown = service.client_certificate;
+        for (const Upstream& upstream : document_.upstreams)
+            if (!shown && upstream.name == service.host) shown = upstream.client_certificate;
+        if (shown) {
+            auto found = std::find_if(document_.certificates.begin(), document_.certificates.end(),
+                                      [&](const Certificate& each) { return each.id == *shown; });
+            if (found == document_.certificates.end()) return wrong("no certificate " + shown->text());
+            trust.identity = {found->cert, found->key};
+        }
+        std::string key = trust.verify == net::tls::Verify::nothing ? "0" : "1";
+        key += '|' + std::to_string(trust.depth);
+        for (const std::string& authority : trust.authorities) key += '|' + authority;
+        key += '|' + trust.identity.certificate + '|' + trust.identity.key;
+        std::shared_ptr<const ServedTls>& known = known_[key];
+        if (!known) {
+            auto context = net::tls::ClientContext::make(trust);
+            if (!context) return wrong(context.error().detail);
+            known = std::make_shared<const ServedTls>(ServedTls{*context, trust.verify, net::tls::fingerprint(key)});
+        }
+        return known;
+    }
+
+  private:
+    const Document& document_;
+    std::unordered_map<std::string, std::shared_ptr<const ServedTls>> known_;
+};
+
 base::Uuid id_at(const auto& entities, Index index) { return index == none ? base::Uuid{} : entities[index].id; }
 
 // Plugins with the settings that the document gives them. All that are wrong are named in one error.
@@ -215,6 +263,8 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     }
     // A host that names no upstream is one of its own: one target, round robin over its addresses.
     std::unordered_map<std::string, std::uint32_t> hosts;
+    TlsOfServices tls_of_services(document);
+    std::string faults;
     for (Service& service : document.services) {
         std::uint32_t number = 0;
         if (auto named = upstreams.find(service.host); named != upstreams.end()) {
@@ -230,6 +280,14 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
                 snapshot->upstreams.push_back({live.acquire(std::move(spec)), {}, {}, {}});
             }
         }
+        std::shared_ptr<const ServedTls> tls;
+        if (service.enabled && (service.protocol == Protocol::https || service.protocol == Protocol::grpcs)) {
+            auto made = tls_of_services.of(service);
+            if (made)
+                tls = std::move(*made);
+            else
+                faults += (faults.empty() ? "" : "\n") + made.error().detail;
+        }
         snapshot->services.push_back({{service.id, service.name, service.host},
                                       service.protocol,
                                       std::move(service.path),
@@ -237,8 +295,10 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
                                       service.connect_timeout,
                                       service.write_timeout,
                                       service.read_timeout,
-                                      number});
+                                      number,
+                                      std::move(tls)});
     }
+    if (!faults.empty()) return base::Error::us(base::Code::invalid, faults);
     TRY_VOID(add_plugins(document, options, *snapshot));
     snapshot->routes.reserve(document.routes.size());
     Index index = 0;

@@ -12,6 +12,7 @@
 #include "gateway/document.h"
 #include "gateway/live_upstream.h"
 #include "net/time.h"
+#include "net/tls/context.h"
 #include "net/tls/server_certificates.h"
 #include "plugin/chain.h"
 #include "plugin/facts.h"
@@ -28,6 +29,13 @@ struct ServedUpstream {
     std::string name;         // empty: a service's host, no upstream of the document
 };
 
+// How a service's connections are encrypted.
+struct ServedTls {
+    net::tls::ClientContext context;
+    net::tls::Verify verify = net::tls::Verify::nothing;
+    std::string trust;  // equal for those that may share connections, the name of the server aside
+};
+
 struct ServedService : plugin::ServiceFacts {
     Protocol protocol = Protocol::http;
     std::string path;  // empty: "/"
@@ -35,7 +43,8 @@ struct ServedService : plugin::ServiceFacts {
     net::Milliseconds connect_timeout{60'000};
     net::Milliseconds write_timeout{60'000};
     net::Milliseconds read_timeout{60'000};
-    std::uint32_t upstream = 0;  // in Snapshot::upstreams
+    std::uint32_t upstream = 0;            // in Snapshot::upstreams
+    std::shared_ptr<const ServedTls> tls;  // null: plain
 };
 
 struct ServedRoute : plugin::RouteFacts {

@@ -194,7 +194,9 @@ std::optional<Error> Connection::begin_carrying(net::SocketPtr socket) {
     if (!context) return std::move(context).error();
     std::string name = settings_.tls_name.empty() ? address_->ip.text() : settings_.tls_name;
     net::tls::Verify verify = settings_.tls_verify ? net::tls::Verify::chain_and_name : net::tls::Verify::nothing;
-    wire_.emplace(net::tls::Layer::secure(std::move(socket), context->session(name, verify)));
+    net::tls::Session session = context->session(name, verify);
+    if (!session) return Error::us(Code::invalid, "TLS: no server can have the name " + name);
+    wire_.emplace(net::tls::Layer::secure(std::move(socket), std::move(session)));
     return std::nullopt;
 }
 

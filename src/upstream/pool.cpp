@@ -26,9 +26,10 @@ LinkPtr Pool::take() {
     return nullptr;
 }
 
-LinkPtr Pool::adopt(net::SocketPtr socket) {
+LinkPtr Pool::adopt(net::SocketPtr socket, net::tls::Layer* tls) {
     auto link = std::make_unique<Link>();
     link->socket = std::move(socket);
+    link->tls = tls;
     link->pool = this;
     link->requests = 1;
     return link;
@@ -53,25 +54,30 @@ void Pool::woken(void* link) {
     LinkPtr dropped = sleeping->pool->remove(sleeping->place);
 }
 
-std::size_t Pools::Hash::operator()(const net::SocketAddress& address) const {
-    const auto& bytes = address.ip.bytes();
+std::size_t Pools::Hash::operator()(const Key& key) const {
+    const auto& bytes = key.address.ip.bytes();
     return std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) * 31 +
-           address.port;
+           key.address.port + std::hash<std::string_view>()(key.trust) * 7;
 }
 
-Pool& Pools::of(const net::SocketAddress& address) {
-    std::unique_ptr<Pool>& pool = pools_[address];
-    if (!pool) pool = std::make_unique<Pool>(loop_, address, limits_);
-    return *pool;
+Pool& Pools::of(const net::SocketAddress& address, std::string_view trust) {
+    Key key{address, std::string(trust)};
+    auto found = pools_.find(key);
+    if (found != pools_.end()) return *found->second;
+    if (trust.empty() || pools_.size() < most)
+        return *pools_.emplace(std::move(key), std::make_unique<Pool>(loop_, address, limits_)).first->second;
+    std::unique_ptr<Pool>& passing = passing_[{address, {}}];
+    if (!passing) passing = std::make_unique<Pool>(loop_, address, nothing_);
+    return *passing;
 }
 
 void Pools::close_all() {
-    for (auto& [address, pool] : pools_) pool->close_all();
+    for (auto& [key, pool] : pools_) pool->close_all();
 }
 
 std::size_t Pools::idle() const {
     std::size_t total = 0;
-    for (const auto& [address, pool] : pools_) total += pool->idle();
+    for (const auto& [key, pool] : pools_) total += pool->idle();
     return total;
 }
 

@@ -33,7 +33,7 @@ class Authority:
         openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
                 "-out", self.path, "-days", "2", "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
 
-    def sign(self, name, names=None, kind="ec"):
+    def sign(self, name, names=None, kind="ec", expired=False):
         self.number += 1
         base = self.folder / f"{self.path.stem}-{self.number}"
         key = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else ["rsa:2048"]
@@ -41,7 +41,7 @@ class Authority:
                 f"/CN={name}")
         base.with_suffix(".ext").write_text(f"subjectAltName={names or 'DNS:' + name}\nbasicConstraints=CA:FALSE\n")
         openssl(self.folder, "x509", "-req", "-in", f"{base}.csr", "-CA", self.path, "-CAkey", self.key, "-CAcreateserial",
-                "-days", "1", "-out", f"{base}.pem", "-extfile", f"{base}.ext")
+                "-days", "-1" if expired else "1", "-out", f"{base}.pem", "-extfile", f"{base}.ext")
         return base.with_suffix(".pem").read_text(), base.with_suffix(".key").read_text()
 
 

@@ -116,7 +116,10 @@ void Loader::check_service_served(const Service& service, const Node& node) {
                         "set `enabled: false` if the service may be left out");
     };
     bool encrypted = service.protocol == "https" || service.protocol == "grpcs" || service.protocol == "tls";
-    if (encrypted && !served.upstream_tls) {
+    bool is_carried =
+        served.upstream_tls && (service.protocol == "https" || (service.protocol == "grpcs" && served.grpc) ||
+                                (service.protocol == "tls" && served.streams));
+    if (encrypted && !is_carried) {
         refuse("protocol",
                fmt::format("protocol '{}' is not served by this version: the connection would not be encrypted",
                            service.protocol));

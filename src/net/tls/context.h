@@ -5,8 +5,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
+#include "net/tls/identity.h"
 #include "net/tls/session.h"
 
 struct ssl_ctx_st;
@@ -18,11 +20,24 @@ enum class Verify : std::uint8_t {
     chain_and_name,  // signed by an authority for that name or address, and in force
 };
 
+// What is held of one kind of server, and shown to it. Everything is text in memory: nothing here reads files.
+struct Trust {
+    Verify verify = Verify::nothing;
+    int depth = -1;                        // certificates between the server's and the authority's; -1: as many as come
+    std::vector<std::string> authorities;  // PEM; empty: those of the system
+    Identity identity;                     // shown to servers that ask for one; empty: none
+};
+
+// SHA-256 of a text, in hexadecimal digits.
+[[nodiscard]] std::string fingerprint(std::string_view text);
+
 class ClientContext {
   public:
     // `authorities`: a file of PEM certificates; empty: those of the system. Contexts are kept: one that is known, and
     // whose file has not changed, costs no reading. Any thread; reads files, so not on a thread that serves.
     static base::Result<ClientContext> make(const std::string& authorities);
+
+    static base::Result<ClientContext> make(const Trust& trust);
 
     ClientContext(const ClientContext& other);
     ClientContext& operator=(ClientContext other) noexcept {
@@ -32,7 +47,8 @@ class ClientContext {
     ~ClientContext();
 
     // For one connection. `name`: a host name, which is also sent (SNI), or an address, which is not.
-    [[nodiscard]] Session session(std::string name, Verify verify) const;
+    // Null if TLS cannot have such a name; with `resumption` the session that it holds is taken up again.
+    [[nodiscard]] Session session(std::string name, Verify verify, Resumption* resumption = nullptr) const;
 
   private:
     explicit ClientContext(ssl_ctx_st* context) : context_(context) {}

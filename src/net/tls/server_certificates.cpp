@@ -10,6 +10,7 @@
 #include <new>
 #include <span>
 
+#include "net/tls/pem.h"
 #include "net/tls/ticket_keys.h"
 
 namespace net::tls {
@@ -18,17 +19,6 @@ namespace {
 
 using base::Code;
 using base::Error;
-
-template <auto Free>
-struct Freed {
-    template <typename T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
-using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 
 constexpr long session_life_s = 3 * 3600;  // as long as a ticket can be opened
 
@@ -39,30 +29,6 @@ constexpr const char* ciphers_of_tls12 =
 
 constexpr unsigned char http1_only[] = "\x08http/1.1";
 constexpr unsigned char http2_first[] = "\x02h2\x08http/1.1";
-
-Error failed(std::string_view what) {
-    unsigned long error = ERR_get_error();
-    ERR_clear_error();
-    const char* reason = error == 0 ? nullptr : ERR_reason_error_string(error);
-    return Error::us(Code::invalid, fmt::format("{}: {}", what, reason == nullptr ? "cannot be used" : reason));
-}
-
-// A key with a passphrase must never make the program ask for one.
-int no_passphrase(char*, int, int, void*) { return 0; }
-
-base::Result<void> show(SSL_CTX* context, const Identity& identity) {
-    Bio text(BIO_new_mem_buf(identity.certificate.data(), static_cast<int>(identity.certificate.size())));
-    Certificate leaf(PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr));
-    if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) return failed("certificate");
-    SSL_CTX_clear_chain_certs(context);
-    while (Certificate next{PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr)})
-        if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return failed("certificate chain");
-    ERR_clear_error();  // the text has ended
-    Bio secret(BIO_new_mem_buf(identity.key.data(), static_cast<int>(identity.key.size())));
-    Key key(PEM_read_bio_PrivateKey(secret.get(), nullptr, no_passphrase, nullptr));
-    if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1) return failed("private key");
-    return base::success();
-}
 
 std::string normal(std::string_view name) {
     if (name.ends_with('.')) name.remove_suffix(1);
@@ -165,8 +131,8 @@ Session ServerCertificates::session(Offer offer) const {
 
 base::Result<Identity> make_self_signed() {
     constexpr long life_s = 20L * 365 * 24 * 3600;
-    Key key(EVP_EC_gen("P-256"));
-    Certificate made(X509_new());
+    KeyPointer key(EVP_EC_gen("P-256"));
+    X509Pointer made(X509_new());
     std::uint64_t serial = 0;
     if (!key || !made || RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) != 1)
         return failed("self-signed certificate");

@@ -9,17 +9,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "net/tls/identity.h"
 #include "net/tls/session.h"
 
 struct ssl_ctx_st;
 
 namespace net::tls {
-
-// A chain and its key, PEM.
-struct Identity {
-    std::string certificate;
-    std::string key;
-};
 
 enum class CipherSuite : std::uint8_t { modern, intermediate, custom };
 

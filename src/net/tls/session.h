@@ -4,6 +4,7 @@
 #include <memory>
 
 struct ssl_st;
+struct ssl_session_st;
 
 namespace net::tls {
 
@@ -11,5 +12,14 @@ struct FreeSession {
     void operator()(ssl_st* session) const;
 };
 using Session = std::unique_ptr<ssl_st, FreeSession>;
+
+struct FreeResumption {
+    void operator()(ssl_session_st* resumption) const;
+};
+// What a server gave us to come back with; the sessions that are made with it keep it up to date, and must not outlive
+// it while they are read.
+struct Resumption {
+    std::unique_ptr<ssl_session_st, FreeResumption> kept;
+};
 
 }  // namespace net::tls
