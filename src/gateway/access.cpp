@@ -30,7 +30,7 @@ void write_line(const Transaction& transaction, observe::AccessLog& log) {
     record.method = request.method_token;
     record.target = request.target;
     record.path = transaction.path;
-    record.version = request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    record.version = request.major_version == 2 ? "HTTP/2.0" : request.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
     record.scheme = transaction.client.scheme;
     record.host = request.host;
     record.server_ip = server;

@@ -31,8 +31,8 @@ class Assembler {
     // What may be added between two looks at is_full(), at the worst: a draft that ran out, the draft before a piece,
     // the piece, the draft behind it, and the trailers' own.
     static constexpr std::size_t most_added = 5;
-    [[nodiscard]] bool is_full() const {
-        return pieces_.size() + most_added > net::Pieces::most || bytes_ >= enough_bytes;
+    [[nodiscard]] bool is_full(std::size_t added = most_added) const {
+        return pieces_.size() + added > net::Pieces::most || bytes_ >= enough_bytes;
     }
     [[nodiscard]] bool empty() const { return bytes_ == 0; }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }

@@ -57,14 +57,26 @@ void BodyRelay::add_content(net::Slice content, Assembler& out) {
     out.copy(http1::chunk_end);
 }
 
+http::Headers BodyRelay::passed_trailers() const {
+    http::Headers out;
+    if (trailers_ == TrailerChoice::drop) return out;
+    // What only this gateway may say of a request is not said behind its body either.
+    for (const http::Header& field : beside_ != nullptr ? *beside_ : decoder_.trailers())
+        if (!plugin::is_claimed_identity(field.name) && !is_disguised(field.name)) out.add(field);
+    return out;
+}
+
+std::string BodyRelay::trailer_lines() const {
+    std::string out;
+    for (const http::Header& field : passed_trailers())
+        out.append(field.name).append(": ").append(field.value).append("\r\n");
+    return out;
+}
+
 void BodyRelay::add_end(Assembler& out) {
     ended_ = true;
     if (out_ != http::BodyFraming::chunked) return;
-    // What only this gateway may say of a request is not said behind its body either.
-    http::Headers trailers;
-    if (trailers_ == TrailerChoice::pass)
-        for (const http::Header& field : decoder_.trailers())
-            if (!plugin::is_claimed_identity(field.name) && !is_disguised(field.name)) trailers.add(field);
+    http::Headers trailers = passed_trailers();
     if (!trailers.empty()) {
         std::size_t size = http1::last_chunk_size(trailers);
         if (std::size_t written = http1::write_last_chunk(trailers, out.room(size)); written > 0)

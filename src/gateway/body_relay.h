@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/task.h"
 #include "gateway/assembler.h"
@@ -30,6 +31,11 @@ class BodyRelay {
     // Content also goes into `capture` from now on; nullptr: no more. It outlives the relay or is taken away.
     void capture_into(plugin::BodyCapture* capture) { capture_ = capture; }
 
+    // Trailers that come beside the body and not in it (HTTP/2), there by its end. They outlive the relay.
+    void trailers_from(const http::Headers* beside) { beside_ = beside; }
+    // The trailers that may be passed on, as field lines; once the body is done.
+    [[nodiscard]] std::string trailer_lines() const;
+
     [[nodiscard]] bool is_done() const { return decoder_.state() == http1::BodyDecoder::State::done; }
     [[nodiscard]] http1::Fault fault() const { return decoder_.fault(); }
     [[nodiscard]] std::uint64_t received() const { return decoder_.received(); }
@@ -39,11 +45,13 @@ class BodyRelay {
   private:
     void add_content(net::Slice content, Assembler& out);
     void add_end(Assembler& out);
+    [[nodiscard]] http::Headers passed_trailers() const;
     http1::BodyDecoder decoder_;
     http::BodyFraming out_ = http::BodyFraming::none;
     TrailerChoice trailers_ = TrailerChoice::drop;
     bool ended_ = false;
     plugin::BodyCapture* capture_ = nullptr;
+    const http::Headers* beside_ = nullptr;
 };
 
 // How moving a body ended.

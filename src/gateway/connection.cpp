@@ -2,16 +2,14 @@
 
 #include <utility>
 
-#include "gateway/access.h"
 #include "gateway/client_address.h"
+#include "gateway/client_side.h"
 #include "gateway/forward.h"
-#include "gateway/heads.h"
+#include "gateway/http2_connection.h"
 #include "gateway/relay.h"
 #include "gateway/reply.h"
 #include "gateway/tunnel.h"
 #include "http/http1/parse.h"
-#include "http/http1/write.h"
-#include "http/status.h"
 #include "observe/log.h"
 
 namespace gateway {
@@ -26,101 +24,6 @@ using observe::Gauge;
 constexpr std::uint64_t most_discarded = 64 * 1024;
 // While lingering: what a client may still send before it is cut off.
 constexpr std::uint64_t most_lingering = 1024 * 1024;
-
-Counter counter_of(http1::Fault fault) {
-    using http1::Fault;
-    if (http1::is_limit(fault)) return Counter::parse_errors_too_large;
-    switch (fault) {
-        case Fault::empty_request_line:
-        case Fault::bad_request_line:
-        case Fault::bad_method:
-        case Fault::missing_version:
-        case Fault::bad_version:
-        case Fault::unsupported_version:
-            return Counter::parse_errors_request_line;
-        case Fault::bad_target:
-        case Fault::fragment_in_target:
-        case Fault::userinfo_in_target:
-        case Fault::target_form_mismatch:
-            return Counter::parse_errors_target;
-        case Fault::missing_host:
-        case Fault::duplicate_host:
-        case Fault::bad_host:
-            return Counter::parse_errors_host;
-        case Fault::bad_header_name:
-        case Fault::space_before_colon:
-        case Fault::missing_colon:
-        case Fault::folded_header:
-        case Fault::bad_header_value:
-        case Fault::bad_connection:
-            return Counter::parse_errors_header;
-        case Fault::bad_content_length:
-        case Fault::duplicate_content_length:
-        case Fault::length_and_transfer_encoding:
-        case Fault::bad_transfer_encoding:
-        case Fault::unsupported_transfer_encoding:
-        case Fault::transfer_encoding_in_http10:
-            return Counter::parse_errors_framing;
-        case Fault::bad_chunk_size:
-        case Fault::bad_chunk_extension:
-        case Fault::bad_chunk_end:
-            return Counter::parse_errors_chunk;
-        default:
-            return Counter::parse_errors_other;
-    }
-}
-
-// How the response's body reaches this client (RFC 9112 6.3).
-ClientFraming framing_for(const Transaction& transaction) {
-    const http::ResponseHead& response = transaction.response;
-    bool is_head = transaction.client_method == http::Method::head;
-    ClientFraming out;
-    if (transaction.source) {
-        bool has_chunks = transaction.request.minor_version > 0;
-        out.framing = is_head      ? http::BodyFraming::none
-                      : has_chunks ? http::BodyFraming::chunked
-                                   : http::BodyFraming::until_close;
-        return out;
-    }
-    if (transaction.is_body_in_hand()) {
-        // A plugin may know what HEAD leaves out.
-        out.length = is_head && transaction.response.declared_length ? *transaction.response.declared_length
-                                                                     : transaction.response_text.size();
-        out.framing =
-            is_head || http::is_bodiless(response.status) ? http::BodyFraming::none : http::BodyFraming::length;
-        if (http::is_bodiless(response.status)) out.length.reset();
-        return out;
-    }
-    // A plugin asked the upstream with another method than the client us.
-    if (transaction.request.method != transaction.client_method) {
-        if (is_head) {
-            if (response.framing == http::BodyFraming::length) out.length = response.content_length;
-            return out;
-        }
-        if (transaction.request.method == http::Method::head && !http::is_bodiless(response.status)) {
-            out.framing = http::BodyFraming::length;
-            out.length = 0;
-            return out;
-        }
-    }
-    switch (response.framing) {
-        case http::BodyFraming::none:
-            // Of what HEAD and 304 leave out; 204 has nothing to be as long as (RFC 9110 8.6).
-            if (!http::is_bodiless(response.status) || response.status == 304) out.length = response.declared_length;
-            break;
-        case http::BodyFraming::length:
-            out.framing = http::BodyFraming::length;
-            out.length = response.content_length;
-            break;
-        case http::BodyFraming::chunked:
-        case http::BodyFraming::until_close:
-            // An HTTP/1.0 client knows no chunks: the close is the end.
-            out.framing =
-                transaction.request.minor_version == 0 ? http::BodyFraming::until_close : http::BodyFraming::chunked;
-            break;
-    }
-    return out;
-}
 
 }  // namespace
 
@@ -152,7 +55,7 @@ Connection::Connection(Core& core, net::SocketPtr socket, const net::SocketAddre
 Connection::~Connection() {
     unlink();
     if (serving_) std::exchange(serving_, {}).destroy();
-    if (entrance_ != Entrance::clients) return;
+    if (entrance_ != Entrance::clients || socket_ == nullptr) return;  // or what is left to leave is HTTP/2's
     core_.process.leave(socket_->remote().ip);
     core_.metrics.lower(Gauge::connections_active);
 }
@@ -177,6 +80,11 @@ void Connection::wake(void* self) {
 
 void Connection::served() {
     serving_ = {};
+    if (speaks_http2_) {
+        Http2Connection::begin(core_, std::move(socket_), local_, serve_, number_, tls_);
+        delete this;
+        return;
+    }
     if (keep_open_)
         sleep();
     else
@@ -201,6 +109,11 @@ Connection::Serving Connection::serve_requests() {
             if (lost == net::IoStatus::ok)
                 state = reader.take(std::move(received.slice), core_.loop.buffers(), core_.client_limits);
         }
+        if (reader.fault() == http1::Fault::http2_preface && requests_ == 0 && entrance_ == Entrance::clients) {
+            socket_->unread(reader.bytes());
+            speaks_http2_ = true;
+            co_return;
+        }
         if (lost != net::IoStatus::ok && (lost != net::IoStatus::timed_out || !reader.has_begun())) {
             keep_open_ = false;  // gone in the middle of a head: nobody to answer
             co_return;
@@ -210,15 +123,12 @@ Connection::Serving Connection::serve_requests() {
             try {
                 co_await serve_(transaction);
             } catch (const std::exception& error) {
-                // Foreign code only (allocation, libraries): ours returns errors.
-                observe::log(observe::Level::crit, "gateway", error.what(), {{"request_id", transaction.id()}});
-                finish_attempt(transaction, upstream::Outcome::failed);
-                plugin::reply_error(transaction, 500, {}, ErrorKind::gateway);
+                answer_exception(transaction, error);
                 keep_open_ = false;
             }
         }
         bool was_sent = co_await answer(transaction);
-        finish(transaction);
+        finish_request(transaction);
         // A client that has said `close` and sent its whole request says no more: nothing can hurt its answer.
         bool may_say_more =
             transaction.request.keep_alive || !transaction.request_body.is_done() || socket_->has_input();
@@ -234,13 +144,8 @@ Connection::Serving Connection::serve_requests() {
 }
 
 void Connection::begin_transaction(Transaction& transaction, const HeadReader& reader) {
-    ++requests_;
-    if (entrance_ == Entrance::clients) core_.metrics.add(Counter::requests);
     transaction.client.tls = tls_;
-    transaction.client.connection = number_;
-    transaction.client.connection_requests = requests_;
-    core_.request_ids.write(transaction.request_id.data());
-    transaction.snapshot = core_.snapshot();
+    begin_request(transaction, entrance_, number_, ++requests_);
     transaction.head_bytes = reader.bytes();
     http1::Fault fault = reader.fault();
     bool is_late = fault == http1::Fault::none && !reader.is_complete();
@@ -258,10 +163,7 @@ void Connection::begin_transaction(Transaction& transaction, const HeadReader& r
         core_.metrics.add(Counter::client_timeouts);
         plugin::reply_error(transaction, 408, {}, ErrorKind::unread);
     } else if (fault != http1::Fault::none) {
-        core_.metrics.add(counter_of(fault));
-        observe::log(observe::Level::info, "client", http1::message(fault),
-                     {{"fault", http1::name(fault)}, {"client", socket_->remote().text()}});
-        reply_fault(transaction, fault);
+        refuse_request(transaction, fault);
     } else {
         return;
     }
@@ -303,35 +205,18 @@ Task<bool> Connection::answer(Transaction& transaction) {
     transaction.is_tunnel = transaction.is_from_upstream && transaction.response.status == 101;
     Assembler out(core_.loop.buffers());
     if (auto added = add_client_head(transaction, framing, out); !added) {
-        // Only an upstream's odd field can do that, and the parser has seen it: a fault of ours.
-        observe::log(observe::Level::crit, "gateway", added.error().detail, {{"request_id", transaction.id()}});
+        log_unwritable(transaction, added.error());
         keep_open_ = false;
         finish_attempt(transaction, upstream::Outcome::failed);
         co_return false;
     }
     transaction.sent_head_bytes = out.bytes();
     RelayEnd end;
-    bool is_streamed = !transaction.is_body_in_hand() && !transaction.is_tunnel;
+    bool streams = is_streamed(transaction, framing);
     bool has_text = framing.framing == http::BodyFraming::length && transaction.is_body_in_hand();
-    // Not wanted by the client (HEAD), though the upstream sends it: a plugin has changed the method.
-    if (is_streamed && framing.framing == http::BodyFraming::none && transaction.response.framing != framing.framing)
-        is_streamed = false;
     if (has_text) out.copy(transaction.response_text);
-    if (is_streamed) {
-        net::Socket& upstream = *transaction.link->socket;
-        TrailerChoice trailers = transaction.request.accepts_trailers ? TrailerChoice::pass : TrailerChoice::drop;
-        transaction.response_body.start(transaction.response.framing, transaction.response.content_length,
-                                        core_.upstream_limits, framing.framing, trailers);
-        transaction.response_body.capture_into(transaction.capture);
-        // What has come with the head goes out with the head.
-        bool is_sound = true;
-        while (is_sound && !transaction.response_body.is_done() && upstream.has_input() && !out.is_full()) {
-            net::Slice input = upstream.take_input().slice;
-            is_sound = transaction.response_body.feed(input, out);
-            upstream.unread(std::move(input));
-        }
-        if (!is_sound) end.kind = RelayEnd::Kind::source_malformed;
-    }
+    // What has come with the head goes out with the head.
+    if (streams && !add_streamed_in_hand(transaction, framing, out)) end.kind = RelayEnd::Kind::source_malformed;
     net::IoStatus sent = co_await client.send(out.finish(), net::after(core_.loop.now(), limits.send_timeout));
     if (sent != net::IoStatus::ok) {
         end = {RelayEnd::Kind::sink_lost, sent};
@@ -340,60 +225,19 @@ Task<bool> Connection::answer(Transaction& transaction) {
         keep_open_ = false;
         finish_attempt(transaction, upstream::Outcome::answered);
         co_return false;
-    } else if (is_streamed && end.kind == RelayEnd::Kind::done && !transaction.response_body.is_done()) {
+    } else if (streams && end.kind == RelayEnd::Kind::done && !transaction.response_body.is_done()) {
         RelayLimits relay_limits{transaction.served_service().read_timeout, limits.send_timeout, 0, 0, {}};
         end = co_await relay(*transaction.link->socket, transaction.response_body, client, relay_limits);
     }
     if (transaction.source && sent == net::IoStatus::ok && framing.framing != http::BodyFraming::none)
         end = co_await send_source(transaction, framing.framing == http::BodyFraming::chunked);
-    if (end.kind != RelayEnd::Kind::done) {
-        // The answer is incomplete and the client must see that: closing is all that is left.
-        keep_open_ = false;
-        bool is_client = end.kind == RelayEnd::Kind::sink_lost;
-        core_.metrics.add(is_client ? Counter::client_aborts : Counter::upstream_malformed);
-        observe::log(is_client ? observe::Level::info : observe::Level::error, is_client ? "client" : "upstream",
-                     is_client ? "gone before the end of the answer" : "answer incomplete",
-                     {{"status", name(end.status)}, {"request_id", transaction.id()}});
-    }
-    if (!transaction.is_body_in_hand()) {
-        transaction.response_body_bytes = transaction.response_body.received();
-        if (transaction.capture != nullptr)
-            transaction.capture->is_complete = end.kind == RelayEnd::Kind::done && !transaction.capture->is_cut;
-        using upstream::Outcome;
-        Outcome outcome = end.kind == RelayEnd::Kind::done        ? Outcome::answered
-                          : end.kind == RelayEnd::Kind::sink_lost ? Outcome::cancelled
-                                                                  : Outcome::failed;
-        finish_attempt(transaction, outcome);
-    } else if (!transaction.source) {
-        transaction.response_body_bytes = has_text ? transaction.response_text.size() : 0;
-    }
+    // An incomplete answer: the client must see that, and closing is all that is left.
+    if (end.kind != RelayEnd::Kind::done) keep_open_ = false;
+    settle_answer(transaction, end, has_text ? transaction.response_text.size() : 0);
     // A cut answer too must reach the client as far as it goes.
     if (end.kind != RelayEnd::Kind::done) co_return end.kind != RelayEnd::Kind::sink_lost;
     if (!co_await finish_request_body(transaction)) keep_open_ = false;
     co_return true;
-}
-
-// The pieces of a body that is made while it is sent, as chunks or as they are.
-Task<RelayEnd> Connection::send_source(Transaction& transaction, bool is_chunked) {
-    std::string piece;
-    for (bool has_more = true; has_more;) {
-        piece.clear();
-        base::Result<bool> made = co_await transaction.source->next(piece);
-        if (!made) co_return RelayEnd{RelayEnd::Kind::source_lost, net::IoStatus::failed};
-        has_more = *made;
-        transaction.response_body_bytes += piece.size();
-        char digits[http1::chunk_prefix_capacity];
-        net::Draft draft(core_.loop.buffers().at_least(piece.size() + 64));
-        if (is_chunked && !piece.empty()) draft.append(http1::write_chunk_prefix(piece.size(), digits));
-        draft.append(piece);
-        if (is_chunked && !piece.empty()) draft.append(http1::chunk_end);
-        if (is_chunked && !has_more) draft.append(http1::last_chunk);
-        if (draft.size() == 0) continue;
-        net::Instant deadline = net::after(core_.loop.now(), core_.settings.limits.send_timeout);
-        net::IoStatus sent = co_await socket_->send(std::move(draft).finish(), deadline);
-        if (sent != net::IoStatus::ok) co_return RelayEnd{RelayEnd::Kind::sink_lost, sent};
-    }
-    co_return RelayEnd{};
 }
 
 // Reads what is left of a request body, so that the next request begins where it should. False if that is too much.
@@ -417,13 +261,6 @@ Task<void> Connection::linger() {
         if (received.status != net::IoStatus::ok) co_return;
         read += received.slice.size();
     }
-}
-
-void Connection::finish(Transaction& transaction) {
-    transaction.timings.finished = core_.loop.now();
-    if (!transaction.is_tunnel) transaction.request_body_bytes = transaction.request_body.received();
-    if (transaction.chain != nullptr) transaction.chain->on_log(transaction);
-    record(transaction);
 }
 
 }  // namespace gateway

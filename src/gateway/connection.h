@@ -3,55 +3,32 @@
 #pragma once
 
 #include <coroutine>
-#include <memory>
 
 #include "base/slab.h"
 #include "gateway/core.h"
 #include "gateway/head_reader.h"
 #include "gateway/serve.h"
+#include "gateway/serving.h"
 #include "gateway/transaction.h"
 
 namespace gateway {
 
-class Connection : public ConnectionLink, public base::SlabAllocated<Connection> {
+class Connection final : public ServedConnection, public base::SlabAllocated<Connection> {
   public:
     // `tls`: the layer that carries the socket, if one does. Owns itself: goes away when either side has closed.
     // Counted by core.process until then.
     static void begin(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
                       Entrance entrance, const net::tls::Layer* tls = nullptr);
     // At once, whatever it is doing; it is gone afterwards.
-    void close();
+    void close() override;
 
   private:
-    // The coroutine that serves while there are requests. It frees its own frame and then tells the connection.
-    struct Serving {
-        struct promise_type : base::detail::FramePromise {
-            Connection& connection;
-            explicit promise_type(Connection& self) : connection(self) {
-                self.serving_ = std::coroutine_handle<promise_type>::from_promise(*this);
-            }
-            Serving get_return_object() { return {}; }
-            std::suspend_always initial_suspend() noexcept { return {}; }
-            auto final_suspend() noexcept {
-                struct Tell {
-                    [[nodiscard]] bool await_ready() const noexcept { return false; }
-                    void await_suspend(std::coroutine_handle<promise_type> done) const noexcept {
-                        Connection& told = done.promise().connection;
-                        done.destroy();
-                        told.served();
-                    }
-                    void await_resume() const noexcept {}
-                };
-                return Tell{};
-            }
-            void return_void() noexcept {}
-            void unhandled_exception() noexcept { std::terminate(); }
-        };
-    };
+    using Serving = gateway::Serving<Connection>;
+    friend Serving;
 
     Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
                Entrance entrance, const net::tls::Layer* tls);
-    ~Connection();
+    ~Connection() override;
 
     void sleep();
     static void wake(void* self);
@@ -63,10 +40,8 @@ class Connection : public ConnectionLink, public base::SlabAllocated<Connection>
     [[nodiscard]] bool can_be_kept(const Transaction& transaction) const;
     // Whether the client's kernel has all that there is of it.
     base::Task<bool> answer(Transaction& transaction);
-    base::Task<RelayEnd> send_source(Transaction& transaction, bool is_chunked);
     base::Task<bool> finish_request_body(Transaction& transaction);
     base::Task<void> linger();
-    void finish(Transaction& transaction);
 
     Core& core_;
     net::SocketPtr socket_;
@@ -78,6 +53,7 @@ class Connection : public ConnectionLink, public base::SlabAllocated<Connection>
     std::uint64_t number_;
     std::uint32_t requests_ = 0;
     bool keep_open_ = true;
+    bool speaks_http2_ = false;  // its first bytes were that protocol's preface
 };
 
 }  // namespace gateway

@@ -1,7 +1,7 @@
 #include "gateway/core.h"
 
-#include "gateway/connection.h"
 #include "gateway/greeting.h"
+#include "gateway/transaction.h"
 
 namespace gateway {
 
@@ -48,6 +48,7 @@ Core::Core(net::Loop& on, const Settings& with, Process& of, observe::CoreMetric
       client_limits(with.limits.message),
       upstream_limits(with.limits.message),
       seed_(seed) {
+    http2_limits.message = client_limits;
     worker.resolver = of.resolver;
     worker.overrides = &with.resolve;
 }
@@ -66,18 +67,21 @@ void Core::drain(net::Milliseconds grace) {
     drain_timer_.set(
         [](void* self) {
             auto& core = *static_cast<Core*>(self);
-            while (!core.asleep_.is_alone()) static_cast<Connection*>(core.asleep_.next)->close();
+            while (!core.asleep_.is_alone()) static_cast<ServedConnection*>(core.asleep_.next)->close();
             core.pools.close_all();
         },
         this);
     drain_deadline_ = net::after(loop.now(), grace);
     drain_timer_.arm(loop.timers(), drain_deadline_);
+    for (ConnectionLink* list : {&asleep_, &awake_})
+        for (ConnectionLink* one = list->next; one != list; one = one->next)
+            static_cast<ServedConnection*>(one)->drain();
 }
 
 void Core::close_all() {
     while (!greeting_.is_alone()) static_cast<Greeting*>(greeting_.next)->close();
-    while (!asleep_.is_alone()) static_cast<Connection*>(asleep_.next)->close();
-    while (!awake_.is_alone()) static_cast<Connection*>(awake_.next)->close();
+    while (!asleep_.is_alone()) static_cast<ServedConnection*>(asleep_.next)->close();
+    while (!awake_.is_alone()) static_cast<ServedConnection*>(awake_.next)->close();
     in_background_.clear();
     pools.close_all();
 }

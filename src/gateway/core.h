@@ -19,6 +19,7 @@
 #include "gateway/snapshot.h"
 #include "http/date.h"
 #include "http/http1/limits.h"
+#include "http/http2/limits.h"
 #include "net/loop.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
@@ -28,7 +29,6 @@
 
 namespace gateway {
 
-class Connection;
 class Greeting;
 struct Transaction;
 
@@ -108,6 +108,18 @@ struct ConnectionLink {
     [[nodiscard]] bool is_alone() const { return next == this; }
 };
 
+// What the core knows of its connections, of any protocol.
+class ServedConnection : public ConnectionLink {
+  public:
+    // At once, whatever it is doing; it is gone afterwards.
+    virtual void close() = 0;
+    // The core begins to drain: for protocols that can say so before their next answer.
+    virtual void drain() {}
+
+  protected:
+    virtual ~ServedConnection() = default;
+};
+
 class Core {
   public:
     Core(net::Loop& loop, const Settings& settings, Process& process, observe::CoreMetrics& metrics,
@@ -148,10 +160,12 @@ class Core {
     plugin::Worker worker;
     http1::Limits client_limits;
     http1::Limits upstream_limits;
+    http2::Limits http2_limits;
 
   private:
     friend class Connection;
     friend class Greeting;
+    friend class Http2Connection;
     std::shared_ptr<CoreSnapshot> snapshot_;
     std::uint64_t seed_;
     ConnectionLink awake_;     // serving a request

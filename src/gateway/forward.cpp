@@ -198,6 +198,10 @@ bool add_body_in_hand(Transaction& transaction, Assembler& out) {
         client.unread(std::move(input));
         if (!is_sound) return false;
     }
+    // The end of a stream is there as well: then the request goes out whole, and can be sent again.
+    if (transaction.arriving_framing() == http::BodyFraming::until_close && !client.has_input() &&
+        client.input_end() == net::IoStatus::ended)
+        return transaction.request_body.end_of_input(out);
     return true;
 }
 
@@ -227,8 +231,8 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
         out.copy(*transaction.own_request_body);
     } else if (transaction.has_request_body()) {
         put_body_back(transaction);
-        transaction.request_body.start(request.framing, request.content_length, core.client_limits, request.framing,
-                                       TrailerChoice::pass);
+        transaction.request_body.start(transaction.arriving_framing(), request.content_length, core.client_limits,
+                                       request.framing, TrailerChoice::pass);
         if (!add_body_in_hand(transaction, out)) co_return http1::client_error(transaction.request_body.fault());
         std::uint64_t most = most_body_bytes(transaction);
         if (most != 0 && transaction.request_body.received() > most) co_return body_too_large();
@@ -352,8 +356,7 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
         if (status == 100 || transaction.request.minor_version == 0 || !transaction.has_client) continue;
         Assembler out(core.loop.buffers());
         if (auto added = add_interim_head(transaction.response, out); !added) co_return std::move(added).error();
-        net::IoStatus sent = co_await transaction.client_socket.send(
-            out.finish(), net::after(core.loop.now(), core.settings.limits.send_timeout));
+        net::IoStatus sent = co_await send_interim(transaction, std::move(out.finish().front()));
         if (sent != net::IoStatus::ok) co_return Error::client(Code::reset, "client went away");
     }
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gateway/connection.h"
+#include "gateway/http2_connection.h"
 #include "observe/log.h"
 
 namespace gateway {
@@ -99,7 +100,12 @@ void Greeting::hand_over() {
     net::SocketAddress local = local_;
     ServeFunction serve = serve_;
     close();
-    // Here layer->protocol() decides: `h2` is offered only once there is a connection for it.
+    if (layer->protocol() == "h2") {
+        core.metrics.add(Counter::connections_accepted);
+        core.metrics.raise(observe::Gauge::connections_active);
+        Http2Connection::begin(core, std::move(socket), local, serve, core.next_connection_number(), layer);
+        return;
+    }
     Connection::begin(core, std::move(socket), local, serve, Entrance::clients, layer);
 }
 

@@ -99,7 +99,7 @@ base::Result<void> add_upstream_head(Transaction& transaction, std::string_view 
     http1::HeadWriter writer(room);
     writer.request_line(request.method_token, target);
     base::Arena& arena = transaction.arena;
-    std::string_view version = via_version(request.minor_version);
+    std::string_view version = request.major_version == 2 ? "2.0 " : via_version(request.minor_version);
     std::size_t via_fields = request.headers.count(Known::via);
     if (settings.headers.via) {
         if (via_fields > 1)  // several fields are one list (RFC 9110 5.3): they go first, as they came

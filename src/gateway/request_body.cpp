@@ -1,5 +1,6 @@
 #include "gateway/request_body.h"
 
+#include "gateway/stream.h"
 #include "net/loop.h"
 
 namespace gateway {
@@ -40,11 +41,16 @@ std::uint64_t most_body_bytes(const Transaction& transaction) {
 Task<Result<void>> ask_for_body(Transaction& transaction) {
     if (!transaction.request.expect_continue || transaction.asked_to_continue) co_return base::success();
     transaction.asked_to_continue = true;
-    net::Slice go_on = net::Slice::constant("HTTP/1.1 100 Continue\r\n\r\n");
-    net::Instant deadline = net::after(transaction.core.loop.now(), transaction.core.settings.limits.send_timeout);
-    net::IoStatus asked = co_await transaction.client_socket.send(std::move(go_on), deadline);
+    net::IoStatus asked = co_await send_interim(transaction, net::Slice::constant("HTTP/1.1 100 Continue\r\n\r\n"));
     if (asked != net::IoStatus::ok) co_return Error::client(Code::reset, "client went away", 400);
     co_return base::success();
+}
+
+Task<net::IoStatus> send_interim(Transaction& transaction, net::Slice head) {
+    if (transaction.stream != nullptr)
+        co_return transaction.stream->send_interim(head.text()) ? net::IoStatus::ok : net::IoStatus::reset;
+    net::Instant deadline = net::after(transaction.core.loop.now(), transaction.core.settings.limits.send_timeout);
+    co_return co_await transaction.client_socket.send(std::move(head), deadline);
 }
 
 Task<Result<std::string_view>> Transaction::read_request_body(std::size_t most) {
@@ -59,7 +65,7 @@ Task<Result<std::string_view>> Transaction::read_request_body(std::size_t most) 
     if (!asked) co_return std::move(asked).error();
     const Limits& limits = core.settings.limits;
     auto restart = [&](plugin::BodyCapture* into) {
-        request_body.start(request.framing, request.content_length, core.client_limits, http::BodyFraming::none,
+        request_body.start(arriving_framing(), request.content_length, core.client_limits, http::BodyFraming::none,
                            TrailerChoice::drop);
         request_body.capture_into(into);
     };
@@ -73,6 +79,8 @@ Task<Result<std::string_view>> Transaction::read_request_body(std::size_t most) 
         net::Received received = co_await client_socket.receive(net::after(began, limits.body_timeout));
         waited += core.loop.now() - began;
         RelayEnd end;
+        // The end of a stream is the end of its body.
+        if (received.status == net::IoStatus::ended && request_body.end_of_input(dropped)) break;
         if (received.status == net::IoStatus::timed_out)
             end.kind = RelayEnd::Kind::source_too_slow;
         else if (received.status != net::IoStatus::ok)

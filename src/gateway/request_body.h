@@ -15,5 +15,7 @@ base::Error body_too_large();
 [[nodiscard]] std::uint64_t most_body_bytes(const Transaction& transaction);
 // 100 (Continue), once, to a client that waits for it.
 base::Task<base::Result<void>> ask_for_body(Transaction& transaction);
+// A whole head with a status of 1xx, on its way ahead of the answer.
+base::Task<net::IoStatus> send_interim(Transaction& transaction, net::Slice head);
 
 }  // namespace gateway

@@ -10,7 +10,7 @@ namespace gateway {
 
 namespace {
 // What `ssl http2` offers: HTTP/2 once there is a connection for it (Greeting::hand_over).
-constexpr net::tls::Offer http2_offer = net::tls::Offer::http1;
+constexpr net::tls::Offer http2_offer = net::tls::Offer::http2_and_http1;
 constexpr net::Milliseconds drain_check{10};
 constexpr net::Milliseconds last_turn{5};
 constexpr int most_last_turns = 100;

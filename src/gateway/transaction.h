@@ -24,6 +24,8 @@ class BodySource {
     virtual base::Task<base::Result<bool>> next(std::string& piece) = 0;
 };
 
+class Stream;
+
 struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     // Body bytes kept so that a request can be sent again; larger bodies are sent once.
     static constexpr std::size_t most_replayed = 64 * 1024;
@@ -37,6 +39,7 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
 
     Core& core;
     net::Socket& client_socket;  // not to be touched once the transaction goes on without its client
+    Stream* stream = nullptr;    // of HTTP/2, whose body bytes client_socket carries
     bool has_client = true;
     net::Slice head_bytes;                   // the views of `request` point into it
     std::shared_ptr<CoreSnapshot> snapshot;  // the configuration it began with
@@ -67,6 +70,11 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     bool is_attempt_open = false;     // the balancer counts it
     std::string_view pinning_cookie;  // Set-Cookie of hash_on cookie for a client that had none
 
+    // How the end of the client's body is known on client_socket.
+    [[nodiscard]] http::BodyFraming arriving_framing() const {
+        bool ends_with_stream = stream != nullptr && request.framing == http::BodyFraming::chunked;
+        return ends_with_stream ? http::BodyFraming::until_close : request.framing;
+    }
     // The response's body is response_text; else the upstream's, on its connection.
     [[nodiscard]] bool is_body_in_hand() const { return !is_from_upstream || buffered_response.has_value(); }
     // With a route, and a service: of the snapshot.

@@ -259,7 +259,7 @@ struct HmacAuth {
             if (!text.empty()) text += '\n';
             if (listed == "request-line") {
                 text.append(request.method_token).append(" ").append(request.raw_path).append(query);
-                text += request.minor_version == 0 ? " HTTP/1.0" : " HTTP/1.1";
+                text += request.major_version == 2 ? " HTTP/2" : request.minor_version == 0 ? " HTTP/1.0" : " HTTP/1.1";
             } else if (listed == "@request-target") {
                 text.append(listed).append(": ");
                 for (char c : request.method_token) text += http::lower(c);

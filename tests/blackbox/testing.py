@@ -93,6 +93,7 @@ class Context:
         self._shared = shared if shared is not None else {}
         self._things = []
         self.gateways = []
+        self.speaks_http2 = False  # the clients that it starts
 
     def own(self, thing):
         self._things.append(thing)
@@ -117,8 +118,10 @@ class Context:
 
     def client(self, gateway, **options):
         import client
+        import http2_client
         port = gateway if isinstance(gateway, int) else gateway.port
-        return self.own(client.Client(port, **options))
+        kind = http2_client.Http2Client if self.speaks_http2 and not isinstance(gateway, int) else client.Client
+        return self.own(kind(port, **options))
 
     def shared(self, key, make):
         """What make(context) answers; made once for all tests of the module on this loop, and again if it has died."""

@@ -21,7 +21,7 @@ struct Limits {
     // Streams that end before their answer does, by the client's RST_STREAM (rapid reset) or by ours for its mistake
     // (made-you-reset). Each stream that is answered in full earns one more.
     Allowance resets{200, 20};
-    // Frames that carry nothing: SETTINGS, PING, PRIORITY, PRIORITY_UPDATE, empty DATA.
+    // Frames that carry nothing: SETTINGS, PING, PRIORITY, PRIORITY_UPDATE, empty DATA, unknown types.
     Allowance idle_frames{1000, 100};
     // WINDOW_UPDATE; each DATA frame of ours earns four more.
     Allowance window_updates{4000, 1000};

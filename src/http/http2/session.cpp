@@ -71,32 +71,6 @@ struct ServerSession::Callbacks {
         return id == 0 ? nullptr : static_cast<ServedStream*>(nghttp2_session_get_stream_user_data(session, id));
     }
 
-    static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user) {
-        ServerSession& session = self(user);
-        if (session.is_lost_) return 0;
-        switch (header->type) {
-            case NGHTTP2_HEADERS:
-                session.continuations_ = 0;
-                return 0;
-            case NGHTTP2_CONTINUATION:
-                if (++session.continuations_ > session.limits_.continuations) session.calm_down("continuations");
-                return 0;
-            case NGHTTP2_DATA:
-                if (header->length > 0 || (header->flags & NGHTTP2_FLAG_END_STREAM) != 0) return 0;
-                break;
-            case NGHTTP2_RST_STREAM:
-            case NGHTTP2_GOAWAY:
-                return 0;
-            case NGHTTP2_WINDOW_UPDATE:
-                if (!session.window_updates_.take(session.now_)) session.calm_down("window_updates");
-                return 0;
-            default:
-                break;
-        }
-        if (!session.idle_frames_.take(session.now_)) session.calm_down("idle_frames");
-        return 0;
-    }
-
     static int begin_headers(nghttp2_session* nghttp2, const nghttp2_frame* frame, void* user) {
         ServerSession& session = self(user);
         std::int32_t id = frame->hd.stream_id;
@@ -192,6 +166,7 @@ struct ServerSession::Callbacks {
     static int frame_sent(nghttp2_session* nghttp2, const nghttp2_frame* frame, void* user) {
         ServerSession& session = self(user);
         if (frame->hd.type == NGHTTP2_DATA) session.window_updates_.earn(4);
+        if (frame->hd.type == NGHTTP2_RST_STREAM) session.has_reset(frame->hd.stream_id);
         bool is_last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
                        (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS);
         if (!is_last || nghttp2_session_get_stream_remote_close(nghttp2, frame->hd.stream_id) != 0) return 0;
@@ -205,7 +180,7 @@ struct ServerSession::Callbacks {
     }
 
     static ssize_t read_output(nghttp2_session* nghttp2, std::int32_t id, std::uint8_t*, std::size_t room,
-                               std::uint32_t* flags, nghttp2_data_source* source, void* user) {
+                               std::uint32_t* flags, nghttp2_data_source* source, void*) {
         auto& stream = *static_cast<ServedStream*>(source->ptr);
         std::size_t all = stream.output_size();
         std::size_t size = std::min(all, room);
@@ -214,7 +189,6 @@ struct ServerSession::Callbacks {
             return NGHTTP2_ERR_DEFERRED;
         }
         *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-        self(user).sending_ = size;
         if (size == all && stream.output_ended_) {
             *flags |= NGHTTP2_DATA_FLAG_EOF;
             if (!stream.trailers_.empty()) {
@@ -248,7 +222,6 @@ struct ServerSession::Callbacks {
         static const auto callbacks = [] {
             nghttp2_session_callbacks* made = nullptr;
             ensure(nghttp2_session_callbacks_new(&made) == 0);
-            nghttp2_session_callbacks_set_on_begin_frame_callback(made, begin_frame);
             nghttp2_session_callbacks_set_on_begin_headers_callback(made, begin_headers);
             nghttp2_session_callbacks_set_on_header_callback(made, header);
             nghttp2_session_callbacks_set_on_invalid_header_callback(made, invalid_header);
@@ -278,6 +251,7 @@ ServerSession::ServerSession(const Limits& limits, net::BufferPool& buffers, Str
     nghttp2_option_set_no_closed_streams(made, 1);
     nghttp2_option_set_max_outbound_ack(made, limits.queued_answers);
     nghttp2_option_set_max_continuations(made, limits.continuations);
+    nghttp2_option_set_server_fallback_rfc7540_priorities(made, 1);  // for clients that do not know RFC 9218
     nghttp2_option_set_builtin_recv_extension_type(made, NGHTTP2_PRIORITY_UPDATE);
     ensure(nghttp2_session_server_new2(&session_, Callbacks::all(), this, made) == 0);
     const nghttp2_settings_entry settings[] = {
@@ -298,18 +272,81 @@ bool ServerSession::receive(const net::Slice& input, net::Instant now) {
     if (is_lost_) return false;
     now_ = now;
     input_ = &input;
-    ssize_t read =
-        nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
-    input_ = nullptr;
-    if (read < 0) {
-        bool is_flood = read == NGHTTP2_ERR_FLOODED || read == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
-        if (is_flood)
-            calm_down(read == NGHTTP2_ERR_FLOODED ? "queued_answers" : "continuations");
-        else if (!is_lost_)
-            terminate(ErrorCode::protocol_error);
-        is_lost_ = true;
+    std::string_view bytes = input.text();
+    std::size_t fed = 0;
+    for (std::size_t at = 0; at < bytes.size() && !is_lost_;) {
+        if (skipped_ > 0) {
+            std::size_t size = std::min<std::size_t>(skipped_, bytes.size() - at);
+            skipped_ -= static_cast<std::uint32_t>(size);
+            at += size;
+            continue;
+        }
+        frame_head_[frame_head_size_++] = static_cast<std::uint8_t>(bytes[at++]);
+        if (frame_head_size_ < frame_head_.size()) continue;
+        frame_head_size_ = 0;
+        auto& head = frame_head_;
+        skipped_ = static_cast<std::uint32_t>(head[0]) << 16 | static_cast<std::uint32_t>(head[1]) << 8 | head[2];
+        std::uint32_t stream = static_cast<std::uint32_t>(head[5] & 0x7f) << 24 |
+                               static_cast<std::uint32_t>(head[6]) << 16 | static_cast<std::uint32_t>(head[7]) << 8 |
+                               head[8];
+        bool is_of_known_stream = (head[3] == NGHTTP2_DATA || head[3] == NGHTTP2_HEADERS) && stream != 0 &&
+                                  static_cast<std::int32_t>(stream) <= last_stream_;
+        // Whether its stream is still there shows once nghttp2 has read what came before.
+        if (is_of_known_stream) {
+            if (!feed(bytes.substr(fed, at - 1 - fed))) break;
+            fed = at - 1;
+        }
+        look_at_frame(head[3], head[4], skipped_, static_cast<std::int32_t>(stream), is_of_known_stream);
     }
+    if (!is_lost_) feed(bytes.substr(fed));
+    input_ = nullptr;
     return !is_lost_;
+}
+
+bool ServerSession::feed(std::string_view bytes) {
+    if (bytes.empty()) return true;
+    ssize_t read =
+        nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    if (read >= 0) return !is_lost_;
+    if (read == NGHTTP2_ERR_FLOODED)
+        calm_down("queued_answers");
+    else if (read == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+        calm_down("continuations");
+    else if (!is_lost_)
+        terminate(ErrorCode::protocol_error);
+    is_lost_ = true;
+    return false;
+}
+
+// Of every frame, before nghttp2 sees it: nghttp2 does not tell of those that it ignores.
+void ServerSession::look_at_frame(std::uint8_t type, std::uint8_t flags, std::uint32_t length, std::int32_t stream,
+                                  bool is_of_known_stream) {
+    // nghttp2 would have to keep closed streams to know them, and an idle connection should cost little.
+    if (is_of_known_stream && nghttp2_session_find_stream(session_, stream) == nullptr && !may_still_send(stream))
+        terminate(ErrorCode::stream_closed);
+    switch (type) {
+        case NGHTTP2_HEADERS:
+            last_stream_ = std::max(last_stream_, stream);
+            continuations_ = 0;
+            return;
+        case NGHTTP2_CONTINUATION:
+            if (++continuations_ > limits_.continuations) calm_down("continuations");
+            return;
+        case NGHTTP2_DATA:
+            if (length > 0 || (flags & NGHTTP2_FLAG_END_STREAM) != 0) return;
+            break;
+        case NGHTTP2_RST_STREAM:
+            std::replace(reset_.begin(), reset_.end(), stream, std::int32_t{0});  // now it has closed it too
+            return;
+        case NGHTTP2_GOAWAY:
+            return;
+        case NGHTTP2_WINDOW_UPDATE:
+            if (!window_updates_.take(now_)) calm_down("window_updates");
+            return;
+        default:
+            break;
+    }
+    if (!idle_frames_.take(now_)) calm_down("idle_frames");
 }
 
 void ServerSession::calm_down(const char* why) {
@@ -318,6 +355,16 @@ void ServerSession::calm_down(const char* why) {
     is_lost_ = true;
     builder_.reset();
     nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void ServerSession::has_reset(std::int32_t stream) {
+    std::int32_t& place = reset_[resets_sent_++ % remembered];
+    doubtful_ = std::max(doubtful_, place);
+    place = stream;
+}
+
+bool ServerSession::may_still_send(std::int32_t stream) const {
+    return stream <= doubtful_ || std::find(reset_.begin(), reset_.end(), stream) != reset_.end();
 }
 
 void ServerSession::pull(ByteSink& sink) {
@@ -330,7 +377,7 @@ void ServerSession::pull(ByteSink& sink) {
 bool ServerSession::wants_to_send() const { return nghttp2_session_want_write(session_) != 0; }
 
 bool ServerSession::is_over() const {
-    return nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
+    return (is_lost_ || nghttp2_session_want_read(session_) == 0) && nghttp2_session_want_write(session_) == 0;
 }
 
 bool ServerSession::send_interim(ServedStream& stream, std::string_view text) {

@@ -4,6 +4,7 @@
 // which ends the stream or the connection.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +28,7 @@ enum class ErrorCode : std::uint32_t {
     no_error = 0,
     protocol_error = 1,
     internal_error = 2,
+    stream_closed = 5,
     refused_stream = 7,
     cancel = 8,
     enhance_your_calm = 11,
@@ -149,7 +151,12 @@ class ServerSession {
 
   private:
     struct Callbacks;
+    bool feed(std::string_view bytes);
+    void look_at_frame(std::uint8_t type, std::uint8_t flags, std::uint32_t length, std::int32_t stream,
+                       bool is_of_known_stream);
     void calm_down(const char* why);
+    void has_reset(std::int32_t stream);
+    [[nodiscard]] bool may_still_send(std::int32_t stream) const;
 
     const Limits& limits_;
     net::BufferPool& buffers_;
@@ -159,6 +166,9 @@ class ServerSession {
     std::optional<HeadBuilder> builder_;
     std::int32_t builder_stream_ = 0;
     std::uint32_t continuations_ = 0;
+    std::array<std::uint8_t, 9> frame_head_{};  // of the frame under way, as far as it is there
+    std::size_t frame_head_size_ = 0;
+    std::uint32_t skipped_ = 24;  // bytes to come of its payload; first of the preface
     const net::Slice* input_ = nullptr;
     ByteSink* sink_ = nullptr;
     net::Instant now_ = 0;
@@ -166,7 +176,13 @@ class ServerSession {
     Budget idle_frames_;
     Budget window_updates_;
     Statistics statistics_;
-    std::size_t sending_ = 0;  // bytes of output of the DATA frame under way
+    // Streams that we have reset last: what the client sent before it knew is no mistake of its (RFC 9113 5.1). Of
+    // those up to doubtful_ that is no longer known.
+    static constexpr std::size_t remembered = 32;
+    std::array<std::int32_t, remembered> reset_{};
+    std::uint32_t resets_sent_ = 0;
+    std::int32_t doubtful_ = 0;
+    std::int32_t last_stream_ = 0;  // the highest number that the client has used
     bool is_lost_ = false;
 };
 

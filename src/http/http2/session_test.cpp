@@ -256,6 +256,23 @@ TEST(Http2Session, HeadLimits) {
     }
 }
 
+// What a client sends on a stream that it has closed is an error; on one that we have reset it is merely late.
+TEST(Http2Session, FramesOnClosedStreams) {
+    Fields post = get_fields();
+    post[0].second = "POST";
+    for (bool by_us : {false, true}) {
+        SessionWorld world;
+        world.receive(hello() + frame(FrameType::headers, end_headers, 1, block(post)));
+        if (by_us) world.answer(world.stream(1), "no");
+        world.frames();
+        world.receive(by_us ? std::string() : rst_stream(1));
+        world.receive(frame(FrameType::data, 0, 1, "late") + get(3));
+        EXPECT_EQ(world.streams.contains(3), by_us);
+        EXPECT_EQ(world.session.is_over(), !by_us);
+        EXPECT_EQ(goaway_code(world), by_us ? -1 : 5);
+    }
+}
+
 // ---- attacks: each ends in bounded memory and a client that is told to calm down
 
 // One table entry of 4000 bytes, then references of one byte each.
@@ -333,6 +350,8 @@ TEST(Http2SessionAttack, FloodsOfFramesThatCarryNothing) {
         {"ping", frame(FrameType::ping, 0, 0, "12345678")},
         {"empty data", frame(FrameType::data, 0, 1)},
         {"priority", frame(FrameType::priority, 0, 5, number(0, 4) + "x")},
+        {"unknown", frame(static_cast<FrameType>(0xbb), 0, 0, "x")},
+        {"late data", rst_stream(1) + frame(FrameType::data, 0, 1)},
         {"priority update", frame(FrameType::priority_update, 0, 0, number(1, 4) + "u=1")},
     };
     for (const auto& [about, flood] : floods) {
@@ -340,7 +359,7 @@ TEST(Http2SessionAttack, FloodsOfFramesThatCarryNothing) {
         world.receive(hello() + frame(FrameType::headers, end_headers, 1, block(post)));
         int sent = 0;
         while (sent < 10'000 && world.receive(flood) && !world.session.is_over()) ++sent;
-        EXPECT_LE(sent, 1000) << about;
+        EXPECT_LE(sent, 1000) << about << sent;
         EXPECT_LT(world.most_memory, 64U * 1024) << about;
     }
 }

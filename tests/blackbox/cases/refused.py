@@ -126,6 +126,4 @@ MALFORMED = [
     bad("target of 9000 bytes", "GET /plain/a" + "x" * 9000, 414, "URI too long"),
     {"name": "200 header lines", "request": "GET /plain/x\n" + "\n".join(f"X-{i}: 1" for i in range(200)), "target": "/base/x",
      "got": {f"X-{i}": "1" for i in range(200)}},
-    bad("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", any_refusal=True,
-        differs=("HTTP/2 preface on the HTTP/1.1 port", "Kong answers with HTTP/2 frames", "HTTP/2 is not served yet: 400")),
 ]

@@ -1,0 +1,242 @@
+#include "gateway/stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gateway/client_address.h"
+#include "gateway/client_side.h"
+#include "gateway/forward.h"
+#include "gateway/http2_connection.h"
+#include "gateway/relay.h"
+#include "gateway/reply.h"
+#include "gateway/serve.h"
+#include "gateway/tunnel.h"
+
+namespace gateway {
+
+using base::Task;
+using http2::ErrorCode;
+
+Stream::~Stream() {
+    if (serving_) std::exchange(serving_, {}).destroy();
+    let_go();
+}
+
+// ---- the request
+
+void Stream::begin(http2::ReceivedHead head) {
+    Core& core = connection_.core();
+    client_.reset(new net::Socket(core.loop, *this, -1, connection_.socket().remote()));
+    transaction_ = std::make_unique<Transaction>(core, *client_);
+    Transaction& transaction = *transaction_;
+    transaction.stream = this;
+    transaction.client.tls = connection_.tls();
+    transaction.timings.started = core.loop.now();
+    begin_request(transaction, Entrance::clients, connection_.number(), connection_.count_request());
+    transaction.head_bytes = head.text;
+    transaction.request_head_bytes = head.text.size();
+    is_whole_ = head.is_whole;
+    http1::Fault fault = http2::read_request_head(head, core.client_limits, transaction.request);
+    transaction.client_method = transaction.request.method;
+    if (fault == http1::Fault::none) {
+        transaction.request_body.trailers_from(&trailers_);
+        transaction.request_body.start(transaction.arriving_framing(), transaction.request.content_length,
+                                       core.client_limits, http::BodyFraming::none, TrailerChoice::drop);
+    }
+    identify_client(transaction, connection_.socket().remote(), connection_.local());
+    if (fault != http1::Fault::none)
+        refuse_request(transaction, fault);
+    else if (head.protocol == http2::ConnectProtocol::unknown)
+        plugin::reply_error(transaction, 501, {}, ErrorKind::server);  // RFC 9220 3
+    serve_request();
+    serving_.resume();
+}
+
+Stream::Serving Stream::serve_request() {
+    Transaction& transaction = *transaction_;
+    if (transaction.response.status == 0) {
+        try {
+            co_await connection_.serve()(transaction);
+        } catch (const std::exception& error) {
+            answer_exception(transaction, error);
+        }
+    }
+    co_await answer();
+    finish_request(transaction);
+}
+
+void Stream::served() {
+    serving_ = {};
+    if (transaction_->background != nullptr) connection_.core().go_on_in_background(std::move(transaction_));
+    let_go();
+    connection_.flush_soon();
+}
+
+// What the client has sent and nobody took does not hold up the other streams.
+void Stream::let_go() {
+    transaction_.reset();
+    client_.reset();
+    pending_ = taken_ = 0;
+    connection_.session().consume(number(), static_cast<std::size_t>(delivered_ - credited_));
+    credited_ = delivered_;
+}
+
+void Stream::lost() {
+    if (!serving_) return;
+    std::exchange(serving_, {}).destroy();
+    Transaction& transaction = *transaction_;
+    if (transaction.response.status == 0)
+        plugin::reply_error(transaction, 400, {}, ErrorKind::unread);  // as where HTTP/1 finds its client gone
+    if (transaction.is_tunnel)
+        finish_attempt(transaction, upstream::Outcome::answered);
+    else
+        settle_answer(transaction, {RelayEnd::Kind::sink_lost, net::IoStatus::reset}, 0);
+    finish_attempt(transaction, upstream::Outcome::cancelled);  // of an answer of ours
+    finish_request(transaction);
+    let_go();
+}
+
+void Stream::take_data(net::Slice piece) {
+    if (!client_) return connection_.session().consume(number(), piece.size());
+    delivered_ += piece.size();
+    // As if receiving had paused: the socket then says when this has been taken, which is when more may come.
+    client_->wants_input = false;
+    client_->received(std::move(piece));
+    if (client_) give_credit();
+}
+
+void Stream::take_trailers(const http2::ReceivedHead& head) {
+    if (!client_) return;
+    trailer_bytes_ = head.text;
+    if (http2::read_trailers(head, connection_.core().client_limits, trailers_) == http1::Fault::none) return;
+    // As in HTTP/1, a broken trailer section breaks the request.
+    trailers_.reset();
+    connection_.session().reset(*this, ErrorCode::protocol_error);
+}
+
+void Stream::input_ended() {
+    if (client_) client_->receive_ended(net::IoStatus::ended);
+}
+
+void Stream::give_credit() {
+    std::uint64_t used = delivered_ - std::min<std::uint64_t>(delivered_, client_->queued());
+    if (used <= credited_) return;
+    connection_.session().consume(number(), static_cast<std::size_t>(used - credited_));
+    credited_ = used;
+    connection_.flush_soon();
+}
+
+// ---- the answer
+
+bool Stream::send_interim(std::string_view text) {
+    if (!connection_.session().send_interim(*this, text)) return false;
+    connection_.flush_soon();
+    return true;
+}
+
+void Stream::end_output(std::string trailers) {
+    connection_.session().end_output(*this, std::move(trailers));
+    connection_.flush_soon();
+}
+
+Task<void> Stream::answer() {
+    Transaction& transaction = *transaction_;
+    Core& core = connection_.core();
+    http2::ServerSession& session = connection_.session();
+    net::Socket& client = *client_;
+    transaction.is_tunnel = transaction.is_from_upstream && transaction.response.status == 101;
+    // RFC 8441 5: the handshake that we made ends here.
+    if (transaction.is_tunnel) transaction.response.headers.remove("Sec-WebSocket-Accept");
+    ClientFraming framing = transaction.is_tunnel ? ClientFraming{} : framing_for(transaction);
+    bool streams = is_streamed(transaction, framing);
+    bool has_body = framing.framing != http::BodyFraming::none || transaction.is_tunnel;
+    Assembler out(core.loop.buffers());
+    RelayEnd end;
+    if (auto added = add_client_head(transaction, framing, out); !added) {
+        log_unwritable(transaction, added.error());
+        session.reset(*this, ErrorCode::internal_error);
+        finish_attempt(transaction, upstream::Outcome::failed);
+        co_return;
+    }
+    transaction.sent_head_bytes = out.bytes();
+    net::Slice head = std::move(out.finish().front());
+    out.finish().clear();
+    bool was_sent = session.send_head(*this, head.text(), transaction.is_tunnel ? 200 : 0, has_body);
+    head.reset();
+    connection_.flush_soon();
+    if (!was_sent) end = {RelayEnd::Kind::sink_lost, net::IoStatus::reset};
+    net::Milliseconds send_timeout = core.settings.limits.send_timeout;
+    bool has_text = framing.framing == http::BodyFraming::length && transaction.is_body_in_hand();
+    if (transaction.is_tunnel && was_sent) {
+        co_await tunnel(transaction);
+        end_output();
+        finish_attempt(transaction, upstream::Outcome::answered);
+        co_return;
+    }
+    if (has_text) out.copy(transaction.response_text);
+    if (was_sent && streams && !add_streamed_in_hand(transaction, framing, out))
+        end.kind = RelayEnd::Kind::source_malformed;
+    if (was_sent && has_body && !transaction.source) {
+        bool is_all = has_text || (streams && transaction.response_body.is_done());
+        if (!out.empty()) client.start_send(out.finish(), net::after(core.loop.now(), send_timeout));
+        // Together with the last piece: it then says that it is the last one.
+        if (is_all) end_output(streams ? transaction.response_body.trailer_lines() : std::string());
+        net::IoStatus sent = co_await client.sent();
+        if (sent != net::IoStatus::ok) {
+            end = {RelayEnd::Kind::sink_lost, sent};
+        } else if (streams && end.kind == RelayEnd::Kind::done && !transaction.response_body.is_done()) {
+            RelayLimits limits{transaction.served_service().read_timeout, send_timeout, 0, 0, {}};
+            end = co_await relay(*transaction.link->socket, transaction.response_body, client, limits);
+        }
+    }
+    if (was_sent && transaction.source && has_body) end = co_await send_source(transaction, false);
+    if (end.kind != RelayEnd::Kind::done)
+        session.reset(*this, ErrorCode::internal_error);  // the client must see that it is incomplete
+    else if (has_body)
+        end_output(streams ? transaction.response_body.trailer_lines() : std::string());
+    settle_answer(transaction, end, has_text ? transaction.response_text.size() : 0);
+}
+
+// ---- the body's bytes
+
+std::size_t Stream::output_size() const { return pending_ - taken_; }
+
+void Stream::take_output(std::size_t size, http2::ByteSink& sink) {
+    std::size_t skipped = taken_;
+    if (taken_ == 0) connection_.has_taken(*this);
+    taken_ += size;
+    for (net::Slice& piece : client_->output().pieces) {
+        if (skipped >= piece.size()) {
+            skipped -= piece.size();
+            continue;
+        }
+        std::size_t part = std::min(size, piece.size() - skipped);
+        sink.add(piece.part(skipped, part));
+        skipped = 0;
+        size -= part;
+        if (size == 0) break;
+    }
+}
+
+void Stream::tell_sent() {
+    if (!client_ || taken_ == 0) return;
+    std::size_t sent = std::exchange(taken_, 0);
+    pending_ -= sent;
+    client_->sent_bytes(sent);
+}
+
+void Stream::start_receive(net::Socket&) { give_credit(); }
+
+void Stream::start_send(net::Socket& socket) {
+    if (is_closed()) return socket.send_failed(net::IoStatus::reset);
+    pending_ = 0;
+    for (const net::Slice& piece : socket.output().pieces) pending_ += piece.size();
+    connection_.session().resume(*this);
+    connection_.flush_soon();
+}
+
+void Stream::shutdown_write(net::Socket&) { end_output(); }
+
+void Stream::close(net::Socket& socket) { release(socket); }
+
+}  // namespace gateway

@@ -1,0 +1,39 @@
+"""Other tests again, with clients that speak HTTP/2 (by prior knowledge): the upstream must see the same message, and the
+client the same answer."""
+
+import importlib
+
+import testing
+
+# What these test is of HTTP/1.1 itself, or they look at the case of names.
+EXCLUDED = {
+    "big head in both directions", "chunked both ways with trailers", "identity in trailers does not pass",
+    "cors marks answers of the upstream and of ours", "cors answers preflights", "request transformer changes everything",
+    "http 1 0 upstream", "forwarding: underscore, several fields of one name, empty value",
+    # The signature covers "HTTP/1.1".
+    "hmac auth",
+    # A cookie of 1 MB: the connection ends, which test_http2 sees.
+    "large and odd requests are refused as others",
+    # python3-h2 takes no answer after a GOAWAY.
+    "many requests on one connection then close",
+}
+HTTP1_ONLY = ("malformed: ",)
+MODULES = ["test_auth", "test_balancing", "test_bodies", "test_cache", "test_identity", "test_jwks", "test_kong",
+           "test_log_plugins", "test_plugins", "test_routes", "test_transforms", "test_upstream_faults"]
+
+
+def over_http2(module, function):
+    def run(t):
+        t.speaks_http2 = True
+        shared = t.shared
+        t.shared = lambda key, make: shared((module, key), make)
+        return function(t)
+    return run
+
+
+for _module in MODULES:
+    importlib.import_module(_module)
+    for _test in testing.TESTS[_module]:
+        if _test.name not in EXCLUDED and not _test.name.startswith(HTTP1_ONLY):
+            testing.add("test_over_http2", f"{_module.removeprefix('test_')}: {_test.name}", over_http2(_module, _test.function),
+                        seconds=_test.seconds, loops=("uring",))
