@@ -24,6 +24,7 @@ PETSTORE = [("users", 9001), ("orders", 9002), ("pets", 9003), ("pets", 9004)]  
 NAMED = [("pets", "pets-backend", 8080), ("orders", "orders-backend", 8081), ("pets", "petstore-backend", 8080)]
 REDIS = 6379
 PAGE = 9000
+TLS = 8443  # of the gateway of petstore.yaml, beside its port for plain HTTP
 # The documents, each served by a gateway of its own: they route the same paths.
 DOCUMENTS = {"petstore": ["petstore.yaml"], "pets-and-orders": ["pets-and-orders.yaml", "consumers.yaml"],
              "petstore-chain": ["petstore-chain.yaml", "consumers.yaml"]}
@@ -33,9 +34,10 @@ PORTS = {"petstore": (8000, 8001), "pets-and-orders": (8010, 8011), "petstore-ch
 class Place:
     """Where everything of one demo listens, and the files that say so."""
 
-    def __init__(self, services, page, ports, hosts, documents):
+    def __init__(self, services, page, tls, ports, hosts, documents):
         self.services = services    # ports of PETSTORE
         self.page = page
+        self.tls = tls
         self.ports = ports
         self.hosts = hosts
         self.documents = documents  # files by name of DOCUMENTS
@@ -44,19 +46,19 @@ class Place:
 
     def listeners(self):
         """(address, port) of everything."""
-        out = [("127.0.0.1", port) for port in (*self.services, self.page, *(port for pair in self.ports.values() for port in pair))]
+        out = [("127.0.0.1", port) for port in (*self.services, self.page, self.tls, *(port for pair in self.ports.values() for port in pair))]
         out += [(self.addresses[name], port) for _, name, port in NAMED]
         return [*out, (self.addresses["redis"], REDIS)]
 
 
 def usual_place():
     documents = {name: [EXAMPLES / file for file in files] for name, files in DOCUMENTS.items()}
-    return Place([port for _, port in PETSTORE], PAGE, PORTS, HOSTS, documents)
+    return Place([port for _, port in PETSTORE], PAGE, TLS, PORTS, HOSTS, documents)
 
 
 def free_place(folder):
     """Beside a demo that runs: free ports, and addresses that nobody else has."""
-    *services, page, a, b, c, d, e, f = free_ports(len(PETSTORE) + 7)
+    *services, page, tls, a, b, c, d, e, f = free_ports(len(PETSTORE) + 8)
     hosts = folder / "hosts"
     hosts.write_text(HOSTS.read_text().replace("127.0.7.", f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}."))
     text = (EXAMPLES / "petstore.yaml").read_text()
@@ -64,7 +66,7 @@ def free_place(folder):
         text = text.replace(f"127.0.0.1:{standard}", f"127.0.0.1:{port}")
     (folder / "petstore.yaml").write_text(text)
     documents = usual_place().documents | {"petstore": [folder / "petstore.yaml"]}
-    return Place(services, page, {"petstore": (a, b), "pets-and-orders": (c, d), "petstore-chain": (e, f)}, hosts, documents)
+    return Place(services, page, tls, {"petstore": (a, b), "pets-and-orders": (c, d), "petstore-chain": (e, f)}, hosts, documents)
 
 
 def page_address(place):
@@ -83,6 +85,7 @@ def petstore_lines(place):
     """Title, command, and what its output must look like."""
     gateway, admin = place.ports["petstore"]
     url = f"http://127.0.0.1:{gateway}"
+    failing = f"http://127.0.0.1:{place.services[3]}"
     ask = "" if admin == PORTS["petstore"][1] else f" --admin-listen 127.0.0.1:{admin}"
     document = place.documents["petstore"][0]
     document = document.relative_to(ROOT) if document.is_relative_to(ROOT) else document
@@ -91,6 +94,7 @@ def petstore_lines(place):
         ("One item of it; the path is passed on as it is", f"curl -s {url}/users/2", r'"name": "Grace"'),
         ("Add one", f"curl -s -X POST -d '{{\"name\": \"Edsger\"}}' {url}/users", r'"name": "Edsger", "id": 3'),
         ("A path that is stripped: the service sees /2", f"curl -s {url}/shop/orders/2", r'"state": "open"'),
+        ("Over TLS, with the certificate that the gateway made for itself", f"curl -sk https://localhost:{place.tls}/users/2", r'"name": "Grace"'),
         ("A method without a route", f"curl -s -X DELETE {url}/shop/orders/2", r"no Route matched with those values"),
         ("Two targets taking turns (each worker of the gateway counts for itself)", f"for i in 1 2 3 4 5 6 7 8; do curl -s -o /dev/null -w '%header{{x-instance}} ' {url}/pets; done",
          r"^(\d+) (?:\1 )*(?!\1)\d+ "),
@@ -102,6 +106,11 @@ def petstore_lines(place):
         ("A WebSocket", f"python3 examples/demo/websocket.py ws://127.0.0.1:{gateway}/ws hello", r"^hello$"),
         ("A large upload, streamed", f"head -c 100000000 /dev/zero | curl -s -T - {url}/upload", r'"received_bytes": 100000000,'),
         ("A large download, streamed", f"curl -s -o /dev/null -w '%{{size_download}}' '{url}/download?bytes=100000000'", r"^100000000$"),
+        ("Every target, and whether it is well", f"build/cardea status upstreams{ask}", r"(?s)pets.*HEALTHY"),
+        ("Let one of the two pets services fail: a second later nobody meets it any more",
+         f"curl -s -X POST {failing}/fail; sleep 2; for i in 1 2 3 4 5 6; do curl -s -o /dev/null -w '%{{http_code}} ' {url}/pets; done", r"(?s)\n(200 ){6}$"),
+        ("What the gateway knows of it", f"build/cardea status upstreams{ask}", r"UNHEALTHY .*http_failure 500, found by a probe"),
+        ("Mended: two good probes, and it is back", f"curl -s -X POST {failing}/mend; sleep 3; build/cardea status upstreams{ask}", r"success 200, found by a probe"),
         ("The state of the gateway", f"build/cardea status{ask}", r"\S"),
         ("Its metrics, for Prometheus", f"curl -s http://127.0.0.1:{admin}/metrics | grep requests", r"cardea_requests_total \d+"),
         ("Is a document right?", f"build/cardea check {document}", r""),
@@ -217,7 +226,8 @@ class Running:
                 gateway, admin = place.ports[name]
                 self.gateways.append(self.start(
                     f"cardea with {name}", lambda admin=admin: is_ready(admin),
-                    ["build/cardea", "run", *map(str, documents), "--listen", f"127.0.0.1:{gateway}", "--admin-listen", f"127.0.0.1:{admin}",
+                    ["build/cardea", "run", *map(str, documents), "--listen", f"127.0.0.1:{gateway}",
+                     *(["--listen", f"127.0.0.1:{place.tls} ssl http2"] if name == "petstore" else []), "--admin-listen", f"127.0.0.1:{admin}",
                      "--set", f"dns_hostsfile={place.hosts}"], output))
         except BaseException:
             self.stop()

@@ -52,7 +52,7 @@ std::string target_json(const gateway::LiveUpstream& live, const upstream::Endpo
 }
 
 std::string upstream_json(const ServedUpstream& upstream) {
-    const gateway::LiveUpstream& live = *upstream.live;
+    gateway::LiveUpstream& live = *upstream.live;
     std::shared_ptr<const upstream::Plan> plan = live.plan();
     std::string targets;
     std::vector<bool> has_address(live.spec().targets.size());

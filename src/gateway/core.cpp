@@ -67,6 +67,7 @@ void Core::drain(net::Milliseconds grace) {
     drain_timer_.set(
         [](void* self) {
             auto& core = *static_cast<Core*>(self);
+            while (!core.greeting_.is_alone()) static_cast<Greeting*>(core.greeting_.next)->close();
             while (!core.asleep_.is_alone()) static_cast<ServedConnection*>(core.asleep_.next)->close();
             core.pools.close_all();
         },
@@ -80,6 +81,7 @@ void Core::drain(net::Milliseconds grace) {
 
 void Core::close_all() {
     while (!greeting_.is_alone()) static_cast<Greeting*>(greeting_.next)->close();
+    while (!handshaking_.is_alone()) static_cast<Greeting*>(handshaking_.next)->close();
     while (!asleep_.is_alone()) static_cast<ServedConnection*>(asleep_.next)->close();
     while (!awake_.is_alone()) static_cast<ServedConnection*>(awake_.next)->close();
     in_background_.clear();

@@ -142,7 +142,7 @@ class Core {
     void go_on_in_background(std::unique_ptr<Transaction> transaction);
     static constexpr std::size_t most_in_background = 256;
     [[nodiscard]] bool has_connections() const {
-        return !awake_.is_alone() || !asleep_.is_alone() || !greeting_.is_alone();
+        return !awake_.is_alone() || !asleep_.is_alone() || !greeting_.is_alone() || !handshaking_.is_alone();
     }
 
     // The value of Date for this turn.
@@ -168,9 +168,10 @@ class Core {
     friend class Http2Connection;
     std::shared_ptr<CoreSnapshot> snapshot_;
     std::uint64_t seed_;
-    ConnectionLink awake_;     // serving a request
-    ConnectionLink asleep_;    // waiting for one
-    ConnectionLink greeting_;  // TLS handshakes, and connections that have not begun one
+    ConnectionLink awake_;        // serving a request
+    ConnectionLink asleep_;       // waiting for one
+    ConnectionLink greeting_;     // on a TLS listener, and silent so far
+    ConnectionLink handshaking_;  // the oldest first
     std::size_t handshakes_ = 0;
     std::vector<base::Task<void>> in_background_;
     bool is_draining_ = false;

@@ -31,7 +31,7 @@ Error connect_error(net::IoStatus status) {
         case net::IoStatus::timed_out:
             return Error::upstream(Code::timed_out, Retry::always, "connect timed out");
         case net::IoStatus::no_descriptors:
-            return Error::us(Code::exhausted, "out of file descriptors");
+            return Error::us(Code::exhausted, "out of file descriptors or local ports");
         default:
             return Error::upstream(Code::refused, Retry::always, "connect: " + std::string(name(status)));
     }
@@ -276,7 +276,9 @@ class ClientWatch {
         if (is_watching_) transaction_.client_socket.forget_input_waiter();
     }
     [[nodiscard]] bool is_gone() const {
-        return transaction_.has_client && transaction_.client_socket.input_end() == net::IoStatus::reset;
+        if (!transaction_.has_client) return false;
+        net::IoStatus end = transaction_.client_socket.input_end();
+        return end == net::IoStatus::reset || end == net::IoStatus::failed;
     }
 
   private:
@@ -375,8 +377,11 @@ void report(Transaction& transaction, const Result<void>& result) {
         reason.finding = *finding;
         reason.status = static_cast<std::uint16_t>(status);
     } else {
-        if (result.error().source != base::Source::upstream) return;
-        if (result.error().code == Code::timed_out) reason.finding = upstream::Finding::timeout;
+        const Error& error = result.error();
+        if (error.source != base::Source::upstream) return;
+        // It may have had enough of a client that is slow to send its body: that is no fault of its.
+        if (error.code == Code::reset && transaction.has_request_body() && !transaction.is_request_through) return;
+        if (error.code == Code::timed_out) reason.finding = upstream::Finding::timeout;
     }
     upstream.live->found(transaction.endpoints->balancer->endpoint(transaction.endpoint), reason,
                          transaction.core.loop.wall_now());

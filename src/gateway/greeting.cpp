@@ -1,5 +1,6 @@
 #include "gateway/greeting.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/connection.h"
@@ -14,22 +15,33 @@ using observe::Counter;
 
 constexpr char handshake_record = 0x16;  // RFC 8446 5.1
 constexpr net::Milliseconds refusal_time{1'000};
+constexpr int most_refusing = 16;  // clients that are told at one time, a core; others are just closed
+constexpr net::Milliseconds longest_handshake{10'000};
+constexpr net::Milliseconds fair_share{1'000};  // of a handshake; after it, its place may go to another
 
 // nginx's and Kong's words to whoever speaks HTTP to this port.
 constexpr std::string_view plain_refusal =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 46\r\n"
     "Connection: close\r\n\r\nThe plain HTTP request was sent to HTTPS port\n";
 
-// What the client goes on sending is read for a moment: closing with unread input would take the answer back.
-base::Detached refuse(net::SocketPtr socket) {
-    net::Instant deadline = net::after(socket->loop().now(), refusal_time);
-    if (co_await socket->send(net::Slice::constant(plain_refusal), deadline) != net::IoStatus::ok) co_return;
-    socket->shutdown_write();
-    net::IoStatus status = net::IoStatus::ok;
-    for (int i = 0; i < 16 && status == net::IoStatus::ok; ++i) {
-        net::Received received = co_await socket->receive(deadline);
-        status = received.status;
+// What the client goes on sending is read for a moment: closing with unread input would take the answer back. It counts
+// as a connection until then.
+base::Detached refuse(net::SocketPtr socket, Process& process) {
+    static thread_local int refusing = 0;
+    net::IpAddress client = socket->remote().ip;
+    if (refusing < most_refusing) {
+        ++refusing;
+        net::Instant deadline = net::after(socket->loop().now(), refusal_time);
+        net::IoStatus status = co_await socket->send(net::Slice::constant(plain_refusal), deadline);
+        if (status == net::IoStatus::ok) socket->shutdown_write();
+        for (int i = 0; i < 16 && status == net::IoStatus::ok; ++i) {
+            net::Received received = co_await socket->receive(deadline);
+            status = received.status;
+        }
+        --refusing;
     }
+    socket.reset();
+    process.leave(client);
 }
 
 }  // namespace
@@ -66,13 +78,21 @@ void Greeting::look_at_first_byte() {
 
 void Greeting::begin_handshake() {
     certificates_ = core_.snapshot()->shared().certificates;
-    // What is over the bound is refused while that is cheap: the others get their handshakes done in time.
+    // What is over the bound is refused while that is cheap. But no client keeps the others out by dawdling: who has
+    // had its share of time makes room.
+    if (core_.handshakes_ >= core_.settings.limits.handshakes && !core_.handshaking_.is_alone()) {
+        auto& oldest = *static_cast<Greeting*>(core_.handshaking_.next);
+        if (net::after(oldest.began_, fair_share) <= core_.loop.now()) oldest.fail("too slow, and others wait");
+    }
     if (core_.handshakes_ >= core_.settings.limits.handshakes || !certificates_) {
         core_.metrics.add(Counter::tls_handshakes_refused);
         return close();
     }
     is_greeting_ = true;
     ++core_.handshakes_;
+    began_ = core_.loop.now();
+    unlink();
+    insert_before(core_.handshaking_);
     net::tls::Secured secured = net::tls::Layer::secure(std::move(socket_), certificates_->session(offer_));
     socket_ = std::move(secured.socket);
     layer_ = secured.layer;
@@ -87,7 +107,7 @@ void Greeting::look_at_handshake() {
     layer_->interrupt_when_greeted();
     // One deadline for all: a client that sends a byte now and then gains nothing.
     socket_->on_input({[](void* woken) { static_cast<Greeting*>(woken)->look_at_handshake(); }, this},
-                      net::after(core_.loop.now(), core_.settings.limits.header_timeout));
+                      net::after(core_.loop.now(), std::min(longest_handshake, core_.settings.limits.header_timeout)));
 }
 
 void Greeting::hand_over() {
@@ -112,9 +132,10 @@ void Greeting::hand_over() {
 void Greeting::refuse_plain_http() {
     core_.metrics.add(Counter::tls_plain_http);
     is_counted_ = false;
-    core_.process.leave(socket_->remote().ip);
-    refuse(std::move(socket_));
+    Process& process = core_.process;
+    net::SocketPtr socket = std::move(socket_);
     close();
+    refuse(std::move(socket), process);
 }
 
 void Greeting::fail(std::string_view why) {

@@ -37,6 +37,7 @@ class Greeting : public ConnectionLink, public base::SlabAllocated<Greeting> {
     net::SocketAddress local_;
     ServeFunction serve_;
     net::tls::Offer offer_;
+    net::Instant began_ = 0;  // the handshake
     bool is_counted_ = true;
     bool is_greeting_ = false;
     bool is_timed_ = false;

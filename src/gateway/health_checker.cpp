@@ -18,7 +18,7 @@ namespace {
 
 constexpr net::Milliseconds look_interval{500};    // between two looks at whether endpoints have come or gone
 constexpr net::Milliseconds longest_sleep{1'000};  // a state that turns may ask for another interval
-constexpr net::Milliseconds crowded_wait{5};       // between two looks at whether one more probe is allowed
+constexpr std::uint32_t crowded_wait = 200;        // ms at most between two looks at whether one more probe is allowed
 constexpr std::uint64_t most_body = 64 * 1024;     // of an answer, read so that the connection can be used again
 constexpr double jitter = 0.1;                     // of an interval
 
@@ -117,7 +117,7 @@ Task<void> HealthChecker::keep_probing(Probed& probed) {
             if (interval.count() == 0 || due > loop_.now()) continue;
         }
         if (probed.of.under_way >= rules.concurrency) {
-            co_await net::sleep_until(loop_, net::after(loop_.now(), crowded_wait));
+            co_await net::sleep_until(loop_, loop_.now() + 1 + random_.below(crowded_wait));
             continue;
         }
         co_await probe(probed);

@@ -188,6 +188,29 @@ TEST_F(HealthCheckerTest, AReloadNeitherMultipliesProbesNorForgetsWhatTheyFound)
     EXPECT_EQ(asked["10.0.0.1:80"], before);
 }
 
+// The upstream of before a reload goes on for a while, and finds out things that the new one must know.
+TEST_F(HealthCheckerTest, TheThresholdSeesWhatWasFoundThroughAnother) {
+    auto with_threshold = [&](double threshold) {
+        UpstreamSpec spec;
+        spec.id = spec.name = "u";
+        spec.targets = {{"10.0.0.1", 80, 100}};
+        spec.health.active = rules();
+        spec.health.threshold = threshold;
+        return world.live.acquire(std::move(spec));
+    };
+    auto before = with_threshold(10);
+    upstream::Endpoint endpoint = before->plan()->endpoints()[0];
+    before->set_health(endpoint, false, 1);
+    EXPECT_FALSE(before->is_open());
+    auto after = with_threshold(20);
+    EXPECT_FALSE(after->is_open());
+    before->set_health(endpoint, true, 2);
+    EXPECT_TRUE(before->is_open());
+    EXPECT_TRUE(after->is_open());
+    after->set_health(endpoint, false, 3);
+    EXPECT_FALSE(before->is_open());
+}
+
 TEST_F(HealthCheckerTest, NoMoreProbesAtATimeThanAllowed) {
     std::vector<std::string> targets;
     for (int i = 1; i <= 40; ++i) {

@@ -37,19 +37,22 @@ std::shared_ptr<const upstream::Plan> LiveUpstream::plan() const {
 
 void LiveUpstream::build_plan() {
     plan_ = upstream::Plan::build(targets_.endpoints(), spec_.algorithm, spec_.slots);
+    turns_seen_.store(0, std::memory_order_release);
+}
+
+void LiveUpstream::look_at_health() {
+    std::lock_guard guard(lock_);
+    std::uint64_t turns = upstream::Health::turns();  // before: what turns meanwhile is looked at again
     health_.reconsider(plan_->endpoints());
+    turns_seen_.store(turns, std::memory_order_release);
 }
 
 void LiveUpstream::found(const upstream::Endpoint& endpoint, const upstream::HealthReason& what, std::int64_t now) {
-    if (!health_.found(endpoint, what, now)) return;
-    std::lock_guard guard(lock_);
-    health_.reconsider(plan_->endpoints());
+    health_.found(endpoint, what, now);
 }
 
 void LiveUpstream::set_health(const upstream::Endpoint& endpoint, bool is_healthy, std::int64_t now) {
-    if (!health_.set(endpoint, is_healthy, now)) return;
-    std::lock_guard guard(lock_);
-    health_.reconsider(plan_->endpoints());
+    health_.set(endpoint, is_healthy, now);
 }
 
 void LiveUpstream::learn(const std::string& name, net::dns::RecordsPointer records) {

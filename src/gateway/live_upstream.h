@@ -41,7 +41,11 @@ class LiveUpstream {
     [[nodiscard]] const UpstreamSpec& spec() const { return spec_; }
 
     // False: too little of it is in service for anything to be picked.
-    [[nodiscard]] bool is_open() const { return health_.is_open(); }
+    [[nodiscard]] bool is_open() {
+        if (spec_.health.threshold > 0 && turns_seen_.load(std::memory_order_acquire) != upstream::Health::turns())
+            look_at_health();
+        return health_.is_open();
+    }
     [[nodiscard]] bool has_health_checks() const { return spec_.health.is_on(); }
     // What was found out about one of its endpoints. `now` is milliseconds since 1970.
     void found(const upstream::Endpoint& endpoint, const upstream::HealthReason& what, std::int64_t now);
@@ -49,6 +53,7 @@ class LiveUpstream {
 
   private:
     void build_plan();
+    void look_at_health();
     void learn(const std::string& name, net::dns::RecordsPointer records);
 
     const UpstreamSpec spec_;
@@ -57,6 +62,7 @@ class LiveUpstream {
     upstream::Health health_;
     std::shared_ptr<const upstream::Plan> plan_;
     std::atomic<std::uint64_t> version_{1};
+    std::atomic<std::uint64_t> turns_seen_{0};                         // what is_open() says was right then
     std::vector<std::unique_ptr<net::dns::Resolver::Watch>> watches_;  // last: no callback runs once they are gone
 };
 

@@ -170,7 +170,8 @@ void Server::check_health() {
         if (upstream.live->spec().health.active.is_on()) wanted.push_back(upstream.live);
     if (!checking_) {
         if (wanted.empty()) return;
-        auto loop = net::make_loop(wanted_kind(settings_.loop), loop_reason_);
+        std::string why_not;
+        auto loop = net::make_loop(wanted_kind(settings_.loop), why_not);
         if (!loop) {
             observe::log(observe::Level::error, "health", "no probes: " + loop.error().detail);
             return;

@@ -27,7 +27,7 @@ Stream::~Stream() {
 void Stream::begin(http2::ReceivedHead head) {
     Core& core = connection_.core();
     client_.reset(new net::Socket(core.loop, *this, -1, connection_.socket().remote()));
-    transaction_ = std::make_unique<Transaction>(core, *client_);
+    transaction_ = std::make_unique<Transaction>(core, *client_, Entrance::clients);
     Transaction& transaction = *transaction_;
     transaction.stream = this;
     transaction.client.tls = connection_.tls();

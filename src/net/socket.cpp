@@ -20,7 +20,7 @@ std::string_view name(IoStatus status) {
         case IoStatus::timed_out:
             return "timed out";
         case IoStatus::no_descriptors:
-            return "out of file descriptors";
+            return "out of file descriptors or local ports";
         case IoStatus::failed:
             return "failed";
     }
@@ -40,7 +40,6 @@ IoStatus status_of_errno(int error) {
         case ENETUNREACH:
         case ENETDOWN:
         case EHOSTDOWN:
-        case EADDRNOTAVAIL:
         case EACCES:
         case EPERM:
             return IoStatus::refused;
@@ -49,6 +48,7 @@ IoStatus status_of_errno(int error) {
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
+        case EADDRNOTAVAIL:  // of connect: every local port is taken
         case ENOMEM:
             return IoStatus::no_descriptors;
         default:

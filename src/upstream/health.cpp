@@ -120,6 +120,7 @@ bool Health::set(const Endpoint& endpoint, bool is_healthy, std::int64_t now) {
 void Health::turned(const Endpoint& endpoint, bool is_healthy, const HealthReason& why, std::int64_t now) {
     endpoint.state->reason.store(why, std::memory_order_release);
     endpoint.state->turned_at.store(now, std::memory_order_release);
+    turns_.fetch_add(1, std::memory_order_acq_rel);
     observe::log(
         is_healthy ? observe::Level::notice : observe::Level::warn, "health",
         is_healthy ? "target is healthy again" : "target is unhealthy and takes no more requests",

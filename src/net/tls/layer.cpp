@@ -110,6 +110,7 @@ int Layer::give(char* to, int size) {
 }
 
 void Layer::take(const char* from, std::size_t size) {
+    if (send_end_ != IoStatus::ok) return;  // nobody will ever read it
     while (size > 0) {
         if (filling_ && filling_->room() == 0) {
             full_.push_back(std::move(*filling_).finish());
@@ -280,9 +281,14 @@ void Layer::encrypt() {
 void Layer::write() {
     Busy busy(*this);
     while (true) {
+        // Also while a send is under way: a client that asks for answers of TLS itself (renegotiation) and reads none.
+        if (unsent() > most_unsent) {
+            fail("messages of TLS that the other side does not take");
+            full_.clear();
+            filling_.reset();
+        }
         while (!lower_->is_sending() && send_end_ == IoStatus::ok) {
             encrypt();
-            if (unsent() > most_unsent) fail("messages of TLS that the other side does not take");
             if (!filling_) break;  // full_ is followed by it
             Pieces pieces;
             for (Slice& slice : full_)
@@ -303,7 +309,7 @@ void Layer::write() {
         if (upper_ != nullptr && has_failed()) {
             // The input has ended too: told when nobody is in the middle of a call.
             if (upper_->is_sending()) upper_->send_failed(end_);
-            if (upper_ != nullptr) lower_->loop().at_turn_end(read_later_);
+            if (upper_ != nullptr && !upper_->input_ended()) lower_->loop().at_turn_end(read_later_);
             return;
         }
         if (lower_->is_sending() || send_end_ != IoStatus::ok) return;
