@@ -70,7 +70,6 @@ http::BodyFraming of_unknown_length(const Transaction& transaction) {
 
 void begin_request(Transaction& transaction, Entrance entrance, std::uint64_t number, std::uint32_t count) {
     Core& core = transaction.core;
-    transaction.entrance = entrance;
     if (entrance == Entrance::clients) core.metrics.add(Counter::requests);
     transaction.client.connection = number;
     transaction.client.connection_requests = count;
