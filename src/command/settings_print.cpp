@@ -95,7 +95,7 @@ std::string settings_reference() {
         "`deferred`, `ipv6only=on|off` (on), `so_keepalive=on|off` (off), `bind` (always so); of proxy_listen also "
         "`ssl` "
         "(TLS) and\n"
-        "with it `http2` (accepted; HTTP/1.1 is what is spoken so far). `proxy_protocol`, `udp` and `unix:` paths are "
+        "with it `http2`. `proxy_protocol`, `udp` and `unix:` paths are "
         "not served by this version and are refused, so that nothing listens in a way that was not "
         "asked for.\n"
         "\n## Variables of the access log\n\n"

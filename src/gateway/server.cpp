@@ -9,7 +9,7 @@
 namespace gateway {
 
 namespace {
-// What `ssl http2` offers: HTTP/2 once there is a connection for it (Greeting::hand_over).
+// What a listener with `ssl http2` offers by ALPN.
 constexpr net::tls::Offer http2_offer = net::tls::Offer::http2_and_http1;
 constexpr net::Milliseconds drain_check{10};
 constexpr net::Milliseconds last_turn{5};
