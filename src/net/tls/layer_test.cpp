@@ -254,28 +254,6 @@ TEST_P(LayerTest, NothingIsNegotiatedAnew) {
     EXPECT_EQ(SSL_is_init_finished(asked), 1);
 }
 
-// Each of these questions gets an answer of TLS itself; whoever reads none must not make them pile up.
-TEST_P(LayerTest, AskingToNegotiateAnewWithoutReadingEndsIt) {
-    if (GetParam() > 3) GTEST_SKIP();
-    Certificate shown = authority().sign("redis", "DNS:redis.example");
-    Session of_server = shown.server_session(TLS1_2_VERSION, TLS1_2_VERSION);
-    ssl_st* asks = of_server.get();
-    connect(session("redis.example"), std::move(of_server));
-    client->send("hello");
-    ASSERT_TRUE(loop.run_until([&] { return server->received == "hello"; }, minutes(1)));
-    server->is_reading = false;
-    for (int i = 0; i < 400 && client->end == IoStatus::ok; ++i) {
-        for (int j = 0; j < 500; ++j) {
-            SSL_renegotiate(asks);
-            SSL_do_handshake(asks);
-        }
-        server->send("x");
-        loop.run_until([&] { return !server->stream->is_sending() || client->end != IoStatus::ok; }, seconds(10));
-    }
-    EXPECT_EQ(client->end, IoStatus::failed);
-    EXPECT_NE(client->layer->failure().find("does not take"), std::string::npos) << client->layer->failure();
-}
-
 TEST_P(LayerTest, OldVersionsAreRefused) {
     Certificate shown = authority().sign("redis", "DNS:redis.example");
     Session old = shown.server_session(TLS1_VERSION, TLS1_1_VERSION);
