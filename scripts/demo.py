@@ -222,6 +222,7 @@ class Running:
                                                                 "--appendonly", "no"], subprocess.DEVNULL)
             self.start("the page", lambda: is_open(("127.0.0.1", place.page)),
                        [sys.executable, "-m", "http.server", str(place.page), "--bind", "127.0.0.1", "--directory", "examples/demo/page"], subprocess.DEVNULL)
+            self.wait()  # for the services: a gateway that came first would find them dead
             for name, documents in place.documents.items():
                 gateway, admin = place.ports[name]
                 self.gateways.append(self.start(
