@@ -150,7 +150,8 @@ TEST(Http2Session, OddFieldsAreNeverARequest) {
         return out;
     };
     Fields late = get_fields();
-    std::swap(late[3], late.emplace_back("x", "y"));
+    late.emplace_back("x", "y");
+    std::swap(late[3], late.back());
     const std::pair<const char*, Fields> cases[] = {
         {"upper-case name", with("X-A", "b")},
         {"CR LF in a value", with("x", "a\r\nb: c")},
