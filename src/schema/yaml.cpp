@@ -110,17 +110,16 @@ bool add(Builder& builder, const yaml_event_t& event, Mark mark) {
     }
 }
 
-// Kong (lyaml) names the place of the last thing that was understood, and so does this; libyaml that where it gave up.
+// lyaml names the place of the last thing it understood; libyaml that where it gave up.
 Problem syntax_problem(const yaml_parser_t& parser, Mark last, std::uint16_t file) {
-    Problem problem{.mark = last};
-    Mark stopped = mark_of(parser.problem_mark, file);
+    Problem problem{.mark = mark_of(parser.problem_mark, file)};
     std::string_view what = parser.problem == nullptr ? "not YAML" : parser.problem;
     if (parser.error == YAML_READER_ERROR) {
+        problem.mark = last;
         problem.hint = fmt::format("at byte {}", parser.problem_offset);
     } else if (parser.context != nullptr) {
-        problem.hint =
-            fmt::format("{} that begins at {}:{}; reading stopped at {}:{}", parser.context,
-                        parser.context_mark.line + 1, parser.context_mark.column + 1, stopped.line, stopped.column);
+        problem.hint = fmt::format("{} that begins at {}:{}", parser.context, parser.context_mark.line + 1,
+                                   parser.context_mark.column + 1);
     }
     problem.message = fmt::format("{}:{}: {}", last.line, last.column, what);
     return problem;

@@ -97,7 +97,7 @@ def check_of_a_missing_file(t):
 
 @test
 def check_of_broken_yaml_and_json(t):
-    for name, text, place in (("kong.yaml", '_format_version: "3.0"\nservices: [\n', ":2:11:"),
+    for name, text, place in (("kong.yaml", '_format_version: "3.0"\nservices: [\n', ":3:"),
                               ("kong.json", '{"_format_version": "3.0", "services": [}', ":1:"),
                               ("tab.yaml", '_format_version: "3.0"\nservices:\n\t- name: a\n', ":3:"),
                               ("binary.yaml", "\x00\x01\x02", ""), ("empty.yaml", "", "")):
