@@ -381,6 +381,8 @@ void report(Transaction& transaction, const Result<void>& result) {
         if (error.source != base::Source::upstream) return;
         // It may have had enough of a client that is slow to send its body: that is no fault of its.
         if (error.code == Code::reset && transaction.has_request_body() && !transaction.is_request_through) return;
+        // The name that its certificate did not have may be one that the client made up.
+        if (transaction.served_service().tls != nullptr && transaction.served_route().preserve_host) return;
         if (error.code == Code::timed_out) reason.finding = upstream::Finding::timeout;
     }
     upstream.live->found(transaction.endpoints->balancer->endpoint(transaction.endpoint), reason,

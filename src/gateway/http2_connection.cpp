@@ -126,8 +126,10 @@ void Http2Connection::take_input() {
 
 void Http2Connection::wait() {
     bool reads_head = session_.is_reading_head();
-    if (reads_head && !was_reading_head_ && state_ == State::serving)
-        deadline_ = net::after(core_.loop.now(), core_.settings.limits.header_timeout);
+    if (reads_head && !was_reading_head_) {
+        net::Instant due = net::after(core_.loop.now(), core_.settings.limits.header_timeout);
+        deadline_ = state_ == State::serving ? due : std::min(deadline_, due);
+    }
     was_reading_head_ = reads_head;
     socket_->on_input({&Http2Connection::wake, this}, waits_until());
 }
@@ -213,7 +215,7 @@ void Http2Connection::shut_down() {
     if (state_ != State::announced) return;
     state_ = State::shut;
     session_.finish_shutdown();
-    deadline_ = net::never;
+    deadline_ = was_reading_head_ ? net::after(core_.loop.now(), core_.settings.limits.header_timeout) : net::never;
     flush_soon();
 }
 

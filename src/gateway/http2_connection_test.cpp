@@ -152,6 +152,32 @@ TEST_F(Http2ConnectionTest, AStalledWindowEndsTheStreamAndHoldsUpNobody) {
     EXPECT_EQ(client.answer(3).reset, 2);
 }
 
+// nghttp2 keeps a DATA frame that did not fit into a send; by the time it fits, its stream may have been given up.
+TEST_F(Http2ConnectionTest, AFrameThatWasPutOffMayOutliveItsStream) {
+    respond = [](Peer& peer, const WireMessage&) {
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n" + std::string(20'000'000, 'x'));
+    };
+    for (bool ends_at_once : {true, false}) {
+        Http2Client client(world());
+        client.gives_credit = false;
+        client.send(frame(FrameType::settings, 0, 0, http2::number(4, 2) + http2::number(0x7fffffff, 4)) +
+                    frame(FrameType::window_update, 0, 0, http2::number(0x7fff0000 - 65'535, 4)) + get(1, "/large"));
+        ASSERT_TRUE(world().run_until([&] { return client.answers[1].body.size() > 300'000; }));
+        client.peer().stop_reading();
+        world().loop.run_for(seconds(1));
+        ASSERT_LT(client.answers[1].body.size(), 20'000'000u);
+        std::string last;
+        for (int i = 0; ends_at_once && i < 1'100; ++i) last += frame(FrameType::ping, 0, 0, "12345678");
+        if (!ends_at_once) last = http2::rst_stream(1);
+        client.send(std::move(last));
+        world().loop.run_for(seconds(1));
+        client.peer().go_on();
+        world().loop.run_for(seconds(5));
+        client.peer().close_now();
+    }
+    EXPECT_TRUE(world().run_until([&] { return world().active_attempts() == 0; }, seconds(5)));
+}
+
 TEST_F(Http2ConnectionTest, AnIdleConnectionIsToldAndClosed) {
     Http2Client client(world());
     client.send(get(1));

@@ -112,6 +112,8 @@ void Stream::take_trailers(const http2::ReceivedHead& head) {
     // As in HTTP/1, a broken trailer section breaks the request.
     trailers_.reset();
     connection_.session().reset(*this, ErrorCode::protocol_error);
+    connection_.session().charge_reset();
+    client_->receive_ended(net::IoStatus::failed);  // not its end: the upstream must not take it for whole
 }
 
 void Stream::input_ended() {

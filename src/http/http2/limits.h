@@ -27,6 +27,7 @@ struct Limits {
     Allowance window_updates{4000, 1000};
     std::uint32_t continuations = 8;     // CONTINUATION frames of one header block
     std::uint32_t queued_answers = 100;  // acknowledgements of PING and SETTINGS that the client does not take
+    std::uint32_t queued_frames = 2000;  // frames of any kind but DATA that it does not take
 };
 
 }  // namespace http2

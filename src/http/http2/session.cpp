@@ -154,12 +154,17 @@ struct ServerSession::Callbacks {
         stream->is_closed_ = true;
         session.events_.push_back(
             {.kind = Event::Kind::closed, .stream = stream, .code = static_cast<ErrorCode>(code)});
-        if (was_served) {
+        if (was_served)
             session.resets_.earn(1);
-        } else if (!stream->is_reset_by_us_) {
-            ++session.statistics_.resets;
-            if (!session.resets_.take(session.now_)) session.calm_down("resets");
-        }
+        else if (!stream->is_reset_by_us_)
+            session.charge_reset();
+        return 0;
+    }
+
+    // What nghttp2 refuses by itself (streams over the limit before our SETTINGS are acknowledged) never becomes a
+    // stream.
+    static int invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* user) {
+        self(user).charge_reset();
         return 0;
     }
 
@@ -205,6 +210,8 @@ struct ServerSession::Callbacks {
                          nghttp2_data_source* source, void* user) {
         ServerSession& session = self(user);
         if (session.sink_->is_full()) return NGHTTP2_ERR_WOULDBLOCK;
+        // Of a frame that was put off once: its stream may have been given up since. nghttp2 then resets it.
+        if (size > static_cast<ServedStream*>(source->ptr)->output_size()) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         constexpr std::size_t header_size = 9;
         session.sink_->copy({reinterpret_cast<const char*>(header), header_size});
         if (size > 0) static_cast<ServedStream*>(source->ptr)->take_output(size, *session.sink_);
@@ -226,6 +233,7 @@ struct ServerSession::Callbacks {
             nghttp2_session_callbacks_set_on_header_callback(made, header);
             nghttp2_session_callbacks_set_on_invalid_header_callback(made, invalid_header);
             nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame_received);
+            nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, invalid_frame);
             nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data);
             nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_closed);
             nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_sent);
@@ -299,6 +307,8 @@ bool ServerSession::receive(const net::Slice& input, net::Instant now) {
         look_at_frame(head[3], head[4], skipped_, static_cast<std::int32_t>(stream), is_of_known_stream);
     }
     if (!is_lost_) feed(bytes.substr(fed));
+    if (!is_lost_ && nghttp2_session_get_outbound_queue_size(session_) > limits_.queued_frames)
+        calm_down("queued_frames");
     input_ = nullptr;
     return !is_lost_;
 }
@@ -418,6 +428,11 @@ void ServerSession::reset(ServedStream& stream, ErrorCode code) {
     if (stream.is_closed_ || stream.is_reset_by_us_) return;
     stream.is_reset_by_us_ = true;
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.number_, static_cast<std::uint32_t>(code));
+}
+
+void ServerSession::charge_reset() {
+    ++statistics_.resets;
+    if (!resets_.take(now_)) calm_down("resets");
 }
 
 void ServerSession::consume(std::int32_t stream, std::size_t size) {

@@ -132,6 +132,8 @@ class ServerSession {
     // whole by then, the client is told to stop (RFC 9113 8.1).
     void end_output(ServedStream& stream, std::string trailers = {});
     void reset(ServedStream& stream, ErrorCode code);
+    // A stream that we reset for the client's mistake counts as one that it reset.
+    void charge_reset();
     // That many bytes of the stream's data have been used: the client may send as many more.
     void consume(std::int32_t stream, std::size_t size);
 
