@@ -1,7 +1,7 @@
 # The project's words. Each works alone on a clean clone of a Debian 12 machine; what is missing is installed first.
 .PHONY: help demo test build package fuzz bench format clean
 help:
-	@echo "make demo      gateways on ports 8000 to 8020 in front of live services and a Redis, with lines to try"
+	@echo "make demo      gateways on ports 8000 to 8020 (TLS: 8443) in front of live services and a Redis, with lines to try"
 	@echo "make test      tidy, unit and black-box tests (SANITIZE=1: the unit tests under ASan and UBSan)"
 	@echo "make build     the optimised program: build/cardea"
 	@echo "make package   a .deb with a systemd unit"

@@ -145,8 +145,12 @@ int reload(const gateway::Settings& settings) {
     return answer->status == 200 ? 0 : 1;
 }
 
-int status(const gateway::Settings& settings, bool as_json) {
-    auto answer = ask_admin(settings, "GET", "/status");
+namespace {
+
+// A JSON page of the gateway: as it is, or as `print` shows it to a person. The word's exit code.
+template <typename Print>
+int show_page(const gateway::Settings& settings, const char* path, bool as_json, Print print) {
+    auto answer = ask_admin(settings, "GET", path);
     if (!answer) {
         std::fprintf(stderr, "cardea: %s\n", answer.error().detail.c_str());
         return 1;
@@ -157,15 +161,12 @@ int status(const gateway::Settings& settings, bool as_json) {
     }
     schema::ParseResult parsed = schema::parse_json(answer->body, 0, {});
     const auto* tree = std::get_if<schema::Tree>(&parsed);
-    if (tree == nullptr) {
-        std::fputs("cardea: the status page is not the one of this version\n", stderr);
+    if (tree == nullptr || !print(tree->root())) {
+        std::fprintf(stderr, "cardea: %s is not the page of this version\n", path);
         return 1;
     }
-    std::fputs(status_lines(tree->root()).c_str(), stdout);
     return 0;
 }
-
-namespace {
 
 std::string field(const schema::Node& node, std::string_view key) {
     const schema::Node* found = node.find(key);
@@ -181,25 +182,9 @@ std::string local_time(const std::string& milliseconds) {
     return {out, std::strftime(out, sizeof out, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &parts))};
 }
 
-}  // namespace
-
-int status_of_upstreams(const gateway::Settings& settings, bool as_json) {
-    auto answer = ask_admin(settings, "GET", "/upstreams");
-    if (!answer) {
-        std::fprintf(stderr, "cardea: %s\n", answer.error().detail.c_str());
-        return 1;
-    }
-    if (as_json) {
-        std::fputs(answer->body.c_str(), stdout);
-        return 0;
-    }
-    schema::ParseResult parsed = schema::parse_json(answer->body, 0, {});
-    const auto* tree = std::get_if<schema::Tree>(&parsed);
-    const schema::Node* upstreams = tree != nullptr ? tree->root().find("upstreams") : nullptr;
-    if (upstreams == nullptr) {
-        std::fputs("cardea: the page of upstreams is not the one of this version\n", stderr);
-        return 1;
-    }
+bool print_upstreams(const schema::Node& page) {
+    const schema::Node* upstreams = page.find("upstreams");
+    if (upstreams == nullptr) return false;
     std::vector<std::array<std::string, 8>> lines{
         {"UPSTREAM", "TARGET", "ADDRESS", "WEIGHT", "HEALTH", "ACTIVE", "SINCE", "WHY"}};
     for (const schema::Node& upstream : upstreams->items())
@@ -209,7 +194,7 @@ int status_of_upstreams(const gateway::Settings& settings, bool as_json) {
                              local_time(field(target, "since_ms")), field(target, "reason")});
     if (lines.size() == 1) {
         std::puts("The document names no upstreams.");
-        return 0;
+        return true;
     }
     std::array<std::size_t, 8> widths{};
     for (const auto& line : lines)
@@ -224,7 +209,20 @@ int status_of_upstreams(const gateway::Settings& settings, bool as_json) {
         if (const schema::Node* open = upstream.find("open"); open != nullptr && !open->as_boolean())
             std::printf("%s takes no requests: too little of its weight is in service (healthchecks.threshold).\n",
                         field(upstream, "name").c_str());
-    return 0;
+    return true;
+}
+
+}  // namespace
+
+int status(const gateway::Settings& settings, bool as_json) {
+    return show_page(settings, "/status", as_json, [](const schema::Node& page) {
+        std::fputs(status_lines(page).c_str(), stdout);
+        return true;
+    });
+}
+
+int status_of_upstreams(const gateway::Settings& settings, bool as_json) {
+    return show_page(settings, "/upstreams", as_json, &print_upstreams);
 }
 
 }  // namespace command

@@ -67,9 +67,6 @@ class Health {
   public:
     Health(std::string upstream_name, HealthRules rules) : name_(std::move(upstream_name)), rules_(std::move(rules)) {}
 
-    [[nodiscard]] const HealthRules& rules() const { return rules_; }
-    [[nodiscard]] const std::string& upstream_name() const { return name_; }
-
     // What a request found (passive), a probe (active), or a person decided. `now` is milliseconds since 1970. True:
     // the endpoint's state has turned, which has been logged.
     bool found(const Endpoint& endpoint, const HealthReason& what, std::int64_t now);
