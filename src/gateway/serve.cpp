@@ -67,6 +67,18 @@ const ServedRoute* find_route(Transaction& transaction, std::string_view method)
     return transaction.snapshot->shared().match(query, transaction.match);
 }
 
+// RFC 9110 15.5.20: the request is for a name whose clients are asked for other certificates than those of the name
+// that the connection was made for. Browsers share connections among names, and then make one of its own.
+bool is_misdirected(const Transaction& transaction) {
+    const net::tls::Layer* tls = transaction.client.tls;
+    if (tls == nullptr || transaction.snapshot->shared().certificates == nullptr) return false;
+    const net::tls::ClientRules& clients = transaction.snapshot->shared().certificates->clients();
+    if (clients.is_same_for_all()) return false;
+    std::string_view host = transaction.request.host;
+    return !http::equals_ignore_case(host, tls->server_name()) &&
+           clients.covering(host) != clients.covering(tls->server_name());
+}
+
 void reply_no_route(Transaction& transaction) {
     transaction.core.metrics.add(Counter::no_route);
     plugin::reply_error(transaction, 404, "no Route matched with those values", ErrorKind::gateway);
@@ -183,6 +195,10 @@ Task<void> serve(Transaction& transaction) {
     transaction.request.upgrade =
         transaction.request.upgrade && http::equals_ignore_case(transaction.request.upgrade_protocol, "websocket");
     if (!is_acceptable(transaction)) co_return;
+    if (is_misdirected(transaction)) {
+        plugin::reply_error(transaction, 421, {}, ErrorKind::server);
+        co_return;
+    }
     const Snapshot& snapshot = transaction.snapshot->shared();
     const ServedRoute* route = find_route(transaction, transaction.request.method_token);
     bool is_for_plugins = route == nullptr && transaction.request.is_preflight();
@@ -197,6 +213,7 @@ Task<void> serve(Transaction& transaction) {
     transaction.service = snapshot.service_of(*route);
     transaction.chain = route->chain;
     plugin::remove_claimed_identity(transaction.request.headers);
+    if (!snapshot.owned_headers.empty()) plugin::remove_owned(transaction.request.headers, snapshot.owned_headers);
     end_nominated(transaction.request);
     std::uint64_t most = transaction.core.settings.limits.body_bytes;
     if (most != 0 && transaction.request.framing == http::BodyFraming::length &&

@@ -121,7 +121,8 @@ plugin::Consumers consumers_of(Document& document) {
 }
 
 base::Result<std::shared_ptr<const net::tls::ServerCertificates>> certificates_of(const Document& document,
-                                                                                  const CompileOptions& options) {
+                                                                                  const CompileOptions& options,
+                                                                                  net::tls::ClientRules clients) {
     std::vector<net::tls::ServerCertificates::Entry> entries;
     for (const Certificate& certificate : document.certificates) {
         net::tls::ServerCertificates::Entry entry{{{certificate.cert, certificate.key}}, {}};
@@ -130,7 +131,7 @@ base::Result<std::shared_ptr<const net::tls::ServerCertificates>> certificates_o
             if (name.certificate == certificate.id) entry.names.push_back(name.name);
         entries.push_back(std::move(entry));
     }
-    return net::tls::ServerCertificates::make(*options.tls, entries, options.identities);
+    return net::tls::ServerCertificates::make(*options.tls, entries, options.identities, std::move(clients));
 }
 
 // Services with the same settings have one context. What tells them apart is the settings' text, not ids: a certificate
@@ -188,6 +189,9 @@ base::Result<void> add_plugins(Document& document, const CompileOptions& options
     schema::Problems problems;
     std::string faults;
     std::vector<base::Uuid> consumer_ids;
+    std::vector<plugin::CertificateAuthority> authorities;
+    for (const CaCertificate& authority : document.ca_certificates)
+        authorities.push_back({authority.id, authority.cert});
     for (const Consumer& consumer : document.consumers) consumer_ids.push_back(consumer.id);
     snapshot.consumers = consumers_of(document);
     const schema::Node nothing = schema::Node::map({}, {});
@@ -221,10 +225,16 @@ base::Result<void> add_plugins(Document& document, const CompileOptions& options
                              id_at(document.consumer_groups, use.consumer_group)},
                             options.loaded_at,
                             options.resolver,
-                            options.overrides};
+                            options.overrides,
+                            authorities};
         if (type->prepare != nullptr)
             if (auto prepared = type->prepare(instance.plugin.get(), setup); !prepared)
                 faults += (faults.empty() ? "" : "\n") + where + prepared.error().detail;
+        if (type->owns_headers != nullptr)
+            for (std::string_view header : type->owns_headers(instance.plugin.get()))
+                if (std::find(snapshot.owned_headers.begin(), snapshot.owned_headers.end(), header) ==
+                    snapshot.owned_headers.end())
+                    snapshot.owned_headers.emplace_back(header);
         snapshot.chains.add(std::move(instance));
     }
     if (!faults.empty()) return base::Error::us(base::Code::invalid, faults);
@@ -233,11 +243,64 @@ base::Result<void> add_plugins(Document& document, const CompileOptions& options
     return {};
 }
 
+// Which clients are asked for a certificate: those whose handshake may lead to a route with a plugin that wants one.
+class AskedClients {
+  public:
+    // While the routes still have their rules.
+    explicit AskedClients(const Document& document) {
+        for (Index i = 0; i < document.routes.size(); ++i)
+            for (const route::Rule& rule : document.routes[i].rules)
+                if (!rule.server_names.empty()) names_[i] = rule.server_names;
+    }
+    void add(Index index, const plugin::Chain& chain) {
+        for (std::uint32_t use : uses_of(chain)) {
+            auto named = names_.find(index);
+            if (named == names_.end())
+                rules_.cover_all(use);
+            else
+                for (const route::HostPattern& name : named->second) rules_.cover(use, kind_of(name.kind), name.text);
+        }
+    }
+    net::tls::ClientRules take() { return std::move(rules_); }
+
+  private:
+    static net::tls::ClientRules::Kind kind_of(route::HostPattern::Kind kind) {
+        switch (kind) {
+            case route::HostPattern::Kind::exact:
+                return net::tls::ClientRules::Kind::exact;
+            case route::HostPattern::Kind::suffix:
+                return net::tls::ClientRules::Kind::suffix;
+            case route::HostPattern::Kind::prefix:
+                return net::tls::ClientRules::Kind::prefix;
+        }
+        return net::tls::ClientRules::Kind::exact;
+    }
+    // Routes share chains, chains share plugins.
+    const std::vector<std::uint32_t>& uses_of(const plugin::Chain& chain) {
+        auto [place, is_new] = of_chain_.try_emplace(&chain);
+        for (const plugin::Chain::Step& step : chain.steps()) {
+            if (!is_new || step.type->asks_for_certificates == nullptr) continue;
+            if (step.instance == nullptr || !step.instance->on_https) continue;
+            const void* plugin = step.instance->plugin.get();
+            auto [use, is_first] = of_plugin_.try_emplace(plugin);
+            if (is_first) use->second = rules_.add(step.type->asks_for_certificates(plugin));
+            place->second.push_back(use->second);
+        }
+        return place->second;
+    }
+
+    net::tls::ClientRules rules_;
+    std::unordered_map<Index, std::vector<route::HostPattern>> names_;
+    std::unordered_map<const plugin::Chain*, std::vector<std::uint32_t>> of_chain_;
+    std::unordered_map<const void*, std::uint32_t> of_plugin_;
+};
+
 }  // namespace
 
 base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document document, LiveUpstreams& live,
                                                                 const CompileOptions& options) {
     std::vector<route::Rule> rules;
+    AskedClients asked(document);
     for (std::uint32_t i = 0; i < document.routes.size(); ++i) {
         Route& route = document.routes[i];
         // Kong: the routes of a disabled service leave the router, so they are "no route matched".
@@ -251,11 +314,6 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     TRY(router, route::Router::build(std::move(rules)));
     auto snapshot = std::shared_ptr<Snapshot>(new Snapshot(std::move(router)));
     snapshot->version = options.version;
-    if (options.tls != nullptr) {
-        TRY(certificates, certificates_of(document, options));
-        snapshot->certificates = std::move(certificates);
-    }
-
     std::unordered_map<std::string_view, std::uint32_t> upstreams;
     for (const Upstream& upstream : document.upstreams) {
         upstreams.emplace(upstream.name, static_cast<std::uint32_t>(snapshot->upstreams.size()));
@@ -304,7 +362,11 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     Index index = 0;
     for (Route& route : document.routes) {
         auto handling = route.path_handling == PathHandling::v0 ? route::PathHandling::v0 : route::PathHandling::v1;
-        const plugin::Chain* chain = snapshot->chains.chain(index++, route.service);
+        const plugin::Chain* chain = snapshot->chains.chain(index, route.service);
+        bool is_on = route.service == none || document.services[route.service].enabled;
+        bool may_be_tls = contains(route.protocols, Protocol::https) || contains(route.protocols, Protocol::grpcs);
+        if (is_on && may_be_tls) asked.add(index, *chain);
+        ++index;
         snapshot->routes.push_back({{route.id, std::move(route.name)},
                                     chain,
                                     route.service,
@@ -314,6 +376,10 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
                                     route.request_buffering,
                                     route.https_redirect_status_code,
                                     handling});
+    }
+    if (options.tls != nullptr) {
+        TRY(certificates, certificates_of(document, options, asked.take()));
+        snapshot->certificates = std::move(certificates);
     }
     return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }

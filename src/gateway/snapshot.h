@@ -93,6 +93,7 @@ class Snapshot {
     plugin::Consumers consumers;
     plugin::Chains chains;
     const plugin::Chain* unmatched = nullptr;  // of requests that no route takes: global plugins
+    std::vector<std::string> owned_headers;    // no client may send them: plugins do (Type::owns_headers)
 
   private:
     explicit Snapshot(route::Router router) : router_(std::move(router)) {}

@@ -73,6 +73,14 @@ base::Result<Fetched> fetch(const std::string& url, const std::atomic<bool>& sto
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "cardea");
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    if (!limits.proxy.empty()) curl_easy_setopt(curl, CURLOPT_PROXY, limits.proxy.c_str());
+    std::unique_ptr<curl_slist, void (*)(curl_slist*)> fields(nullptr, curl_slist_free_all);
+    if (!limits.post_type.empty()) {
+        fields.reset(curl_slist_append(nullptr, ("Content-Type: " + limits.post_type).c_str()));
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields.get());
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(limits.post.size()));
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, limits.post.data());
+    }
     CURLcode code = curl_easy_perform(curl);
     if (code != CURLE_OK) return failure(code, receiver, why);
     long status = 0;

@@ -11,11 +11,16 @@
 
 namespace net {
 
+// How one document is got.
 struct FetchLimits {
     std::size_t bytes = 512 * 1024;  // of the document
     std::chrono::milliseconds connect{3000};
     std::chrono::milliseconds whole{5000};
     long redirects = 3;  // https never leads to http
+    // With `post_type`: what is posted, in the place of a GET.
+    std::string post;
+    std::string post_type;
+    std::string proxy;  // "http://host:port"; empty: as the environment says (http_proxy)
 };
 
 struct Fetched {

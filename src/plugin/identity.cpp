@@ -1,5 +1,6 @@
 #include "plugin/identity.h"
 
+#include <algorithm>
 #include <array>
 
 #include "http/characters.h"
@@ -51,6 +52,19 @@ void remove_claimed_identity(http::Headers& headers) {
         headers.remove_if([](const http::Header& header) {
             return header.known == http::Known::none && is_claimed_identity(header.name);
         });
+}
+
+void remove_owned(http::Headers& headers, std::span<const std::string> names) {
+    auto is_owned = [&](const http::Header& header) {
+        return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+            return header.name.size() == name.size() &&
+                   std::equal(name.begin(), name.end(), header.name.begin(), [](char ours, char theirs) {
+                       if (theirs >= 'A' && theirs <= 'Z') theirs = static_cast<char>(theirs | 0x20);
+                       return ours == (theirs == '_' ? '-' : theirs);
+                   });
+        });
+    };
+    if (std::any_of(headers.begin(), headers.end(), is_owned)) headers.remove_if(is_owned);
 }
 
 void identify(Exchange& exchange, const Consumer* consumer, std::string_view identifier) {

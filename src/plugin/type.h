@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/task.h"
@@ -43,6 +44,12 @@ struct Scope {
     base::Uuid consumer_group;
 };
 
+// A certificate authority of the configuration (`ca_certificates`).
+struct CertificateAuthority {
+    base::Uuid id;
+    std::string_view pem;
+};
+
 // What a plugin finds when a configuration is compiled, on the control thread.
 struct Setup {
     const Consumers& consumers;  // lives as long as the plugin does
@@ -54,6 +61,7 @@ struct Setup {
     // For what a plugin sends itself; they outlive it.
     net::dns::Resolver* resolver = nullptr;
     const net::dns::Overrides* overrides = nullptr;
+    std::span<const CertificateAuthority> authorities = {};  // only while prepare() runs
     // Stable text for states that must survive a reload: what the use is bound to and its id.
     [[nodiscard]] std::string state_key() const { return id.text(); }
     // For states made of this configuration's consumers, shared by the uses of a plugin. The address is theirs alone
@@ -80,6 +88,12 @@ struct Type {
     base::Result<void> (*prepare)(void* plugin, const Setup& setup) = nullptr;
     // After prepare(): on_request answers every CORS preflight, so that one may come to a route without OPTIONS.
     bool (*answers_preflights)(const void* plugin) = nullptr;
+    // After prepare(): clients of its routes are asked for a certificate in the handshake; the names (DER) of the
+    // authorities that they are told, empty: none.
+    std::vector<std::string> (*asks_for_certificates)(const void* plugin) = nullptr;
+    // After prepare(): headers that nobody but this plugin may say to an upstream: no request of a client keeps one,
+    // whatever its route. In lower case, with '-'.
+    std::vector<std::string_view> (*owns_headers)(const void* plugin) = nullptr;
 
     // ---- phases, in the order of a request
     Verdict (*on_request)(const void* plugin, Exchange& exchange) = nullptr;
@@ -115,7 +129,15 @@ Type type_of() {
             return static_cast<P*>(plugin)->prepare(setup);
         };
     if constexpr (requires(const P& plugin) { plugin.answers_preflights(); })
-        type.answers_preflights = [](const void* plugin) { return static_cast<const P*>(plugin)->answers_preflights(); };
+        type.answers_preflights = [](const void* plugin) {
+            return static_cast<const P*>(plugin)->answers_preflights();
+        };
+    if constexpr (requires(const P& plugin) { plugin.asks_for_certificates(); })
+        type.asks_for_certificates = [](const void* plugin) {
+            return static_cast<const P*>(plugin)->asks_for_certificates();
+        };
+    if constexpr (requires(const P& plugin) { plugin.owns_headers(); })
+        type.owns_headers = [](const void* plugin) { return static_cast<const P*>(plugin)->owns_headers(); };
     if constexpr (requires(const P& plugin, Exchange& exchange) { plugin.on_request(exchange); })
         type.on_request = [](const void* plugin, Exchange& exchange) {
             return static_cast<const P*>(plugin)->on_request(exchange);

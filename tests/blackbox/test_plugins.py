@@ -5,6 +5,7 @@ import pathlib
 import re
 
 import testing
+from authorities import Ca
 from client import chunked, request_bytes
 from harness import ROOT, command
 from testing import check, contains, equal, test
@@ -252,6 +253,9 @@ def run_example(page):
         upstream = t.upstream()
         document = ('_format_version: "3.0"\nservices:\n'
                     f'- {{name: s, url: "{upstream.url}", routes: [{{name: r, paths: ["~/pets/(?<id>[0-9]+)"]}}]}}\n' + example_of(page))
+        if page.stem == "mtls-auth":  # whose authority is none that a page could show
+            authority = {"id": "3c5a1a6e-6a9f-4f0e-9d2b-7b3a5f1c2d4e", "cert": Ca(t.folder()).cert}
+            document += f"ca_certificates: {json.dumps([authority])}\n"
         file = t.folder() / "kong.yaml"
         file.write_text(document)
         checked = command("check", file)

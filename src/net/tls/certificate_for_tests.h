@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/ensure.h"
 #include "net/tls/context.h"
@@ -19,6 +21,16 @@ class Certificate {
   public:
     // Signed by itself, and able to sign.
     static Certificate authority(const std::string& name) { return Certificate(name, {}, nullptr, 0, 24 * 3600); }
+    struct Wish {
+        std::string names;  // as below
+        long from_s = -3600;
+        long until_s = 24 * 3600;
+        bool is_authority = false;
+        std::vector<std::pair<int, std::string>> extensions;  // NID_ext_key_usage, "clientAuth"
+    };
+    [[nodiscard]] Certificate sign(const std::string& name, const Wish& wish) const {
+        return Certificate(name, wish.names, this, wish.from_s, wish.until_s, wish.is_authority, wish.extensions);
+    }
     // `names` as in OpenSSL's configuration: "DNS:redis.example,IP:127.0.0.1".
     [[nodiscard]] Certificate sign(const std::string& name, const std::string& names, long from_s = -3600,
                                    long until_s = 24 * 3600) const {
@@ -36,6 +48,8 @@ class Certificate {
         write_file(path, certificate_text());
         if (!key_path.empty()) write_file(key_path, key_text());
     }
+    [[nodiscard]] X509* get() const { return certificate_.get(); }
+    [[nodiscard]] EVP_PKEY* key() const { return key_.get(); }
     // A session of a server that shows this certificate.
     [[nodiscard]] Session server_session(int least_version = TLS1_2_VERSION, int most_version = TLS1_3_VERSION) const {
         SSL_CTX* context = SSL_CTX_new(TLS_server_method());
@@ -55,7 +69,8 @@ class Certificate {
         void operator()(X509* certificate) const { X509_free(certificate); }
         void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
     };
-    Certificate(const std::string& name, const std::string& names, const Certificate* signer, long from_s, long until_s)
+    Certificate(const std::string& name, const std::string& names, const Certificate* signer, long from_s, long until_s,
+                bool is_authority = false, const std::vector<std::pair<int, std::string>>& extensions = {})
         : key_(EVP_EC_gen("P-256")), certificate_(X509_new()) {
         static long serial = 1;
         X509* made = certificate_.get();
@@ -68,7 +83,8 @@ class Certificate {
                                    reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
         const Certificate& by = signer != nullptr ? *signer : *this;
         X509_set_issuer_name(made, X509_get_subject_name(by.certificate_.get()));
-        extend(NID_basic_constraints, signer == nullptr ? "critical,CA:TRUE" : "critical,CA:FALSE");
+        extend(NID_basic_constraints, signer == nullptr || is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
+        for (const auto& [kind, value] : extensions) extend(kind, value);
         if (!names.empty()) extend(NID_subject_alt_name, names);
         ensure(X509_sign(made, by.key_.get(), EVP_sha256()) > 0);
     }

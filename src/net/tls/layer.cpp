@@ -97,6 +97,11 @@ std::string_view Layer::server_name() const {
 
 bool Layer::is_resumed() const { return SSL_session_reused(session_.get()) == 1; }
 
+const PeerChain* Layer::peer_chain() const {
+    if (!peer_chain_ && is_greeted_) peer_chain_ = PeerChain::of(session_);
+    return peer_chain_.get();
+}
+
 // ---- OpenSSL's bytes
 
 int Layer::give(char* to, int size) {

@@ -6,6 +6,7 @@
 // something was still being sent. One thread; the loop must turn until open_sockets() of both are gone.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "net/carrier.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "net/tls/peer_chain.h"
 #include "net/tls/session.h"
 
 namespace net::tls {
@@ -72,6 +74,8 @@ class Layer final : public Carrier, public base::SlabAllocated<Layer> {
     // The name that the client asked for (SNI); empty: none.
     [[nodiscard]] std::string_view server_name() const;
     [[nodiscard]] bool is_resumed() const;
+    // What the client showed; null: nothing. Read once the handshake is over.
+    [[nodiscard]] const PeerChain* peer_chain() const;
     [[nodiscard]] const Session& session() const { return session_; }
 
   protected:
@@ -116,6 +120,7 @@ class Layer final : public Carrier, public base::SlabAllocated<Layer> {
     std::optional<Draft> filling_;
     std::size_t expected_ = 0;  // size of what OpenSSL is about to make
     std::string failure_;
+    mutable std::unique_ptr<const PeerChain> peer_chain_;  // made when first asked for
     TurnEnd read_later_;
     Timer farewell_timer_;
     std::uint16_t busy_ = 0;

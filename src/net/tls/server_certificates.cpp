@@ -10,6 +10,8 @@
 #include <new>
 #include <span>
 
+#include "net/tls/context.h"
+#include "net/tls/peer_chain.h"
 #include "net/tls/pem.h"
 #include "net/tls/ticket_keys.h"
 
@@ -29,6 +31,13 @@ constexpr const char* ciphers_of_tls12 =
 
 constexpr unsigned char http1_only[] = "\x08http/1.1";
 constexpr unsigned char http2_first[] = "\x02h2\x08http/1.1";
+
+// A session is taken up again only where it was made: among clients who are asked nothing, or by the same name.
+constexpr unsigned char unasked[] = "cardea";
+
+// Verified is a certificate by whoever asked for it, against the authorities that are its own. Here it only must come
+// with its key.
+int take_any(X509_STORE_CTX*, void*) { return 1; }
 
 std::string normal(std::string_view name) {
     if (name.ends_with('.')) name.remove_suffix(1);
@@ -67,9 +76,11 @@ base::Result<std::shared_ptr<SSL_CTX>> context_for(const ServerRules& rules, con
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context, session_life_s);
     SSL_CTX_set_num_tickets(context, 1);
-    constexpr unsigned char same_for_all[] = "cardea";
-    SSL_CTX_set_session_id_context(context, same_for_all, sizeof same_for_all - 1);
+    SSL_CTX_set_session_id_context(context, unasked, sizeof unasked - 1);
     use_ticket_keys(context);
+    keep_chains_in_tickets(context);
+    SSL_CTX_set_max_cert_list(context, PeerChain::most_bytes);
+    SSL_CTX_set_cert_verify_callback(context, &take_any, nullptr);
     SSL_CTX_set_alpn_select_cb(context, &choose_protocol, nullptr);
     for (const Identity& identity : identities) TRY_VOID(show(context, identity));
     return out;
@@ -77,8 +88,47 @@ base::Result<std::shared_ptr<SSL_CTX>> context_for(const ServerRules& rules, con
 
 }  // namespace
 
-// Which context serves the name in a client's hello.
+namespace {
+
+// RFC 6066 3: a list of one name. Anything else OpenSSL refuses by itself.
+std::string_view name_in_hello(SSL* session) {
+    const unsigned char* bytes = nullptr;
+    std::size_t size = 0;
+    if (SSL_client_hello_get0_ext(session, TLSEXT_TYPE_server_name, &bytes, &size) != 1) return {};
+    constexpr std::size_t before_name = 5;
+    if (size <= before_name || bytes[2] != TLSEXT_NAMETYPE_host_name) return {};
+    std::size_t length = static_cast<std::size_t>(bytes[3]) << 8 | bytes[4];
+    if (length != size - before_name) return {};
+    return {reinterpret_cast<const char*>(bytes) + before_name, length};
+}
+
+}  // namespace
+
+// What a client's hello decides: the context that serves the name in it, and whether a certificate is asked for.
 struct Choice {
+    // Before a ticket is looked at, and again for a second hello (RFC 8446 4.1.4), which may name somebody else.
+    static int ask(SSL* session, int*, void* certificates) {
+        const ClientRules& clients = static_cast<const ServerCertificates*>(certificates)->clients_;
+        std::string_view name = name_in_hello(session);
+        std::vector<std::uint32_t> uses = clients.covering(name);
+        SSL_set_verify(session, uses.empty() ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
+        if (uses.empty()) {
+            SSL_set0_CA_list(session, sk_X509_NAME_new_null());
+            return SSL_set_session_id_context(session, unasked, sizeof unasked - 1) == 1 ? SSL_CLIENT_HELLO_SUCCESS
+                                                                                         : SSL_CLIENT_HELLO_ERROR;
+        }
+        STACK_OF(X509_NAME)* told = sk_X509_NAME_new_null();
+        for (const std::string& authority : clients.authorities_of(uses)) {
+            const auto* bytes = reinterpret_cast<const unsigned char*>(authority.data());
+            if (X509_NAME* one = d2i_X509_NAME(nullptr, &bytes, static_cast<long>(authority.size())); one != nullptr)
+                sk_X509_NAME_push(told, one);
+        }
+        SSL_set0_CA_list(session, told);
+        std::string place = fingerprint("clients of " + normal(name)).substr(0, SSL_MAX_SID_CTX_LENGTH);
+        bool is_set = SSL_set_session_id_context(session, reinterpret_cast<const unsigned char*>(place.data()),
+                                                 static_cast<unsigned>(place.size())) == 1;
+        return is_set ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+    }
     static int choose(SSL* session, int*, void* certificates) {
         const char* name = SSL_get_servername(session, TLSEXT_NAMETYPE_host_name);
         SSL_CTX* chosen = static_cast<const ServerCertificates*>(certificates)->shown_for(name == nullptr ? "" : name);
@@ -87,13 +137,17 @@ struct Choice {
     }
 };
 
-base::Result<std::shared_ptr<const ServerCertificates>> ServerCertificates::make(
-    const ServerRules& rules, const std::vector<Entry>& entries, const std::vector<Identity>& fallback) {
+base::Result<std::shared_ptr<const ServerCertificates>> ServerCertificates::make(const ServerRules& rules,
+                                                                                 const std::vector<Entry>& entries,
+                                                                                 const std::vector<Identity>& fallback,
+                                                                                 ClientRules clients) {
     std::shared_ptr<ServerCertificates> out(new ServerCertificates);
+    out->clients_ = std::move(clients);
     TRY(context, context_for(rules, fallback));
     out->fallback_ = std::move(context);
     SSL_CTX_set_tlsext_servername_callback(out->fallback_.get(), &Choice::choose);
     SSL_CTX_set_tlsext_servername_arg(out->fallback_.get(), out.get());
+    if (!out->clients_.is_empty()) SSL_CTX_set_client_hello_cb(out->fallback_.get(), &Choice::ask, out.get());
     for (const Entry& entry : entries) {
         if (entry.names.empty()) continue;
         auto made = context_for(rules, entry.identities);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "net/tls/client_rules.h"
 #include "net/tls/identity.h"
 #include "net/tls/session.h"
 
@@ -35,14 +36,17 @@ class ServerCertificates {
         std::vector<Identity> identities;
         std::vector<std::string> names;
     };
-    // `fallback` is shown where no name fits; it must not be empty.
+    // `fallback` is shown where no name fits; it must not be empty. Clients that `clients` covers are asked for a
+    // certificate: it is theirs to show one, and whoever serves them to verify it (PeerChain).
     static base::Result<std::shared_ptr<const ServerCertificates>> make(const ServerRules& rules,
                                                                         const std::vector<Entry>& entries,
-                                                                        const std::vector<Identity>& fallback);
+                                                                        const std::vector<Identity>& fallback,
+                                                                        ClientRules clients = {});
     ServerCertificates(const ServerCertificates&) = delete;
     ~ServerCertificates() = default;
 
     [[nodiscard]] Session session(Offer offer) const;
+    [[nodiscard]] const ClientRules& clients() const { return clients_; }
 
   private:
     friend struct Choice;
@@ -52,6 +56,7 @@ class ServerCertificates {
     [[nodiscard]] ssl_ctx_st* shown_for(std::string_view name) const;
 
     Shown fallback_;
+    ClientRules clients_;
     std::unordered_map<std::string, Shown> by_name_;
 };
 
