@@ -32,7 +32,7 @@ constexpr View changes_traffic = "it changes what clients or upstreams see, and 
 constexpr View guards = "it restricts who is served, and is not served by this version";
 constexpr View per_service = "each service has its own connect_timeout, write_timeout and read_timeout";
 
-constexpr std::array<Directive, 63> directives{{
+constexpr std::array<Directive, 64> directives{{
     {"worker_processes", Fate::same, "workers", ""},
     {"worker_rlimit_nofile", Fate::same, "descriptor_limit", ""},
     {"worker_shutdown_timeout", Fate::same, "drain_timeout", ""},
@@ -46,6 +46,7 @@ constexpr std::array<Directive, 63> directives{{
     {"real_ip_header", Fate::same, "real_ip_header", ""},
     {"real_ip_recursive", Fate::same, "real_ip_recursive", ""},
     {"pid", Fate::same, "pid_file", ""},
+    {"ssl_stapling", Fate::same, "ssl_stapling", ""},
     {"daemon", Fate::no_effect, "", "Cardea stays in the foreground"},
     {"user", Fate::no_effect, "", "start Cardea as the user it shall run as"},
     {"worker_connections", Fate::no_effect, "", "connections are bounded by max_connections and descriptor_limit"},

@@ -212,6 +212,9 @@ std::vector<Setting> make_table() {
         [](Target& t, View v) { return set_text(v, t.settings.tls.ciphers); });
     add("ssl_protocols", "list", "TLSv1.2 TLSv1.3", "Versions that clients may speak.",
         [](Target& t, View v) { return set_protocols(v, t.settings.tls); });
+    add("ssl_stapling", "boolean", "off",
+        "Certificates are shown with what their authority says of them (OCSP). It is asked beside the handshakes.",
+        [](Target& t, View v) { return set_boolean(v, t.settings.tls.has_staples); });
     add("limit_handshakes", "number", "1000",
         "TLS handshakes that a core has under way at once; connections beyond it are closed.",
         [](Target& t, View v) { return set_number(v, {1, 1 << 20}, t.settings.limits.handshakes); });

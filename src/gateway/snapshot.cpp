@@ -131,7 +131,11 @@ base::Result<std::shared_ptr<const net::tls::ServerCertificates>> certificates_o
             if (name.certificate == certificate.id) entry.names.push_back(name.name);
         entries.push_back(std::move(entry));
     }
-    return net::tls::ServerCertificates::make(*options.tls, entries, options.identities, std::move(clients));
+    std::shared_ptr<net::tls::Staples> staples;
+    if (options.tls->has_staples)
+        staples = options.shared.state<net::tls::Staples>("", [] { return std::make_shared<net::tls::Staples>(); });
+    return net::tls::ServerCertificates::make(*options.tls, entries, options.identities, std::move(clients),
+                                              std::move(staples));
 }
 
 // Services with the same settings have one context. What tells them apart is the settings' text, not ids: a certificate

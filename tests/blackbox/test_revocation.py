@@ -6,7 +6,7 @@ import threading
 
 from authorities import Ca, Responder
 from test_mtls import ALICE, ROOT, ask, connect, document, refused
-from test_tls import LISTEN
+from test_tls import LISTEN, documented
 from testing import check, contains, equal, need, test, wait_until
 
 CRL_ONLY = "basicConstraints=CA:FALSE\ncrlDistributionPoints=URI:{url}/list.crl\n"
@@ -200,3 +200,55 @@ def certificates_between_count_too(t):
     equal(ask(t, bed(t, ca, "IGNORE_CA_ERROR"), alice).status, 200, "good")
     ca.revoke(between.others[0])
     refused(ask(t, bed(t, ca, "IGNORE_CA_ERROR"), alice))
+
+
+# ---- of our own certificates (stapling)
+
+STAPLED = "OCSP Response Status: successful"
+
+
+def stapling(t, ca, certificate, **settings):
+    upstream = t.upstream()
+    text = documented(upstream.port, [(["a.example"], (certificate.chain.read_text() + ca.cert, certificate.key))])
+    return t.gateway(text, listen=LISTEN, settings={"ssl_stapling": "on", **settings})
+
+
+def stapled(gateway, *more, name="a.example"):
+    return subprocess.run([need("openssl"), "s_client", "-connect", f"127.0.0.1:{gateway.ports['proxy, TLS']}", "-servername", name,
+                           "-status", *more], input="", capture_output=True, text=True, timeout=20).stdout
+
+
+@test
+def what_the_authority_says_is_stapled(t):
+    ca = Ca(t.folder())
+    one = responder(t, ca)
+    certificate = ca.sign("server", "DNS:a.example", extensions=one.extension())
+    one.gate.clear()
+    gateway = stapling(t, ca, certificate)
+    wait_until(lambda: one.questions, "it asks")
+    check("OCSP response: no response sent" in stapled(gateway), "a handshake does not wait for it")
+    one.gate.set()
+    wait_until(lambda: STAPLED in stapled(gateway), "it is stapled")
+    for version in ("-tls1_2", "-tls1_3"):
+        text = stapled(gateway, version)
+        contains(text, STAPLED, version)
+        contains(text, "Cert Status: good", version)
+    check(STAPLED not in stapled(gateway, name="b.example"), "another certificate has none")
+    # It is there at once after a reload, and is not asked for again.
+    equal(gateway.reload().returncode, 0, "reload")
+    contains(stapled(gateway), STAPLED, "after a reload")
+    equal(one.questions, 1, "questions")
+
+
+@test
+def only_what_is_good_is_stapled(t):
+    ca = Ca(t.folder())
+    for what, prepare in (("revoked", lambda one, certificate: ca.revoke(certificate)),
+                          ("garbage", lambda one, certificate: setattr(one, "spoil", lambda answer: b"garbage")),
+                          ("of another", lambda one, certificate: setattr(one, "signer", Ca(t.folder(), "Other")))):
+        one = responder(t, ca)
+        certificate = ca.sign("server", "DNS:a.example", extensions=one.extension())
+        prepare(one, certificate)
+        gateway = stapling(t, ca, certificate)
+        wait_until(lambda: "no OCSP answer to staple" in gateway.log(), what)
+        check("no response sent" in stapled(gateway), what)

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <ctime>
 #include <new>
 #include <span>
 
@@ -140,11 +141,14 @@ struct Choice {
 base::Result<std::shared_ptr<const ServerCertificates>> ServerCertificates::make(const ServerRules& rules,
                                                                                  const std::vector<Entry>& entries,
                                                                                  const std::vector<Identity>& fallback,
-                                                                                 ClientRules clients) {
+                                                                                 ClientRules clients,
+                                                                                 std::shared_ptr<Staples> staples) {
     std::shared_ptr<ServerCertificates> out(new ServerCertificates);
+    out->staples_ = std::move(staples);
     out->clients_ = std::move(clients);
     TRY(context, context_for(rules, fallback));
     out->fallback_ = std::move(context);
+    out->staple(out->fallback_.get());
     SSL_CTX_set_tlsext_servername_callback(out->fallback_.get(), &Choice::choose);
     SSL_CTX_set_tlsext_servername_arg(out->fallback_.get(), out.get());
     if (!out->clients_.is_empty()) SSL_CTX_set_client_hello_cb(out->fallback_.get(), &Choice::ask, out.get());
@@ -153,9 +157,50 @@ base::Result<std::shared_ptr<const ServerCertificates>> ServerCertificates::make
         auto made = context_for(rules, entry.identities);
         if (!made)
             return Error::us(Code::invalid, fmt::format("certificate of {}: {}", entry.names[0], made.error().detail));
+        out->staple(made->get());
         for (const std::string& name : entry.names) out->by_name_.emplace(normal(name), *made);
     }
     return std::shared_ptr<const ServerCertificates>(std::move(out));
+}
+
+namespace {
+
+// RFC 6066 8, RFC 8446 4.4.2.1. Called once it is known which certificate the client gets.
+int show_staple(SSL* session, void* slots) {
+    const X509* shown = SSL_get_certificate(session);
+    for (const auto& slot : *static_cast<const std::vector<std::shared_ptr<const Staples::Slot>>*>(slots)) {
+        if (!slot->is_of(shown)) continue;
+        std::shared_ptr<const std::string> answer = slot->answer(std::time(nullptr));
+        if (answer == nullptr) return SSL_TLSEXT_ERR_NOACK;
+        void* copy = OPENSSL_memdup(answer->data(), answer->size());
+        if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
+        SSL_set_tlsext_status_ocsp_resp(session, copy, static_cast<long>(answer->size()));
+        return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+}  // namespace
+
+void ServerCertificates::staple(ssl_ctx_st* context) {
+    if (staples_ == nullptr) return;
+    auto slots = std::make_unique<Stapled>();
+    for (int more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST); more == 1;
+         more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {
+        X509* certificate = SSL_CTX_get0_certificate(context);
+        STACK_OF(X509)* chain = nullptr;
+        SSL_CTX_get0_chain_certs(context, &chain);
+        // Without the issuer beside it there is nobody whose answer could be believed.
+        if (certificate == nullptr || sk_X509_num(chain) < 1) continue;
+        X509* issuer = sk_X509_value(chain, 0);
+        if (X509_check_issued(issuer, certificate) != X509_V_OK) continue;
+        if (auto slot = staples_->slot(certificate, issuer)) slots->push_back(std::move(slot));
+    }
+    SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST);
+    if (slots->empty()) return;
+    SSL_CTX_set_tlsext_status_cb(context, &show_staple);
+    SSL_CTX_set_tlsext_status_arg(context, slots.get());
+    stapled_.push_back(std::move(slots));
 }
 
 // kong.md 3.8: exact, then `*.rest`, then `first.*`, then `*`.

@@ -12,6 +12,7 @@
 #include "net/tls/client_rules.h"
 #include "net/tls/identity.h"
 #include "net/tls/session.h"
+#include "net/tls/staples.h"
 
 struct ssl_ctx_st;
 
@@ -24,6 +25,7 @@ struct ServerRules {
     std::string ciphers;  // of TLS 1.2, with `custom`
     bool has_tls12 = true;
     bool has_tls13 = true;
+    bool has_staples = false;  // what authorities say of our certificates is shown with them
 };
 
 // What a listener may agree on by ALPN (RFC 7301).
@@ -41,7 +43,8 @@ class ServerCertificates {
     static base::Result<std::shared_ptr<const ServerCertificates>> make(const ServerRules& rules,
                                                                         const std::vector<Entry>& entries,
                                                                         const std::vector<Identity>& fallback,
-                                                                        ClientRules clients = {});
+                                                                        ClientRules clients = {},
+                                                                        std::shared_ptr<Staples> staples = {});
     ServerCertificates(const ServerCertificates&) = delete;
     ~ServerCertificates() = default;
 
@@ -54,6 +57,12 @@ class ServerCertificates {
 
     ServerCertificates() = default;
     [[nodiscard]] ssl_ctx_st* shown_for(std::string_view name) const;
+
+    std::shared_ptr<Staples> staples_;  // null: none are shown
+    // The slots of one context's certificates; they outlive it.
+    using Stapled = std::vector<std::shared_ptr<const Staples::Slot>>;
+    std::vector<std::unique_ptr<Stapled>> stapled_;
+    void staple(ssl_ctx_st* context);
 
     Shown fallback_;
     ClientRules clients_;
