@@ -37,7 +37,7 @@ constexpr unsigned ring_buffers = 4096;            // the provided-buffer ring's
 constexpr unsigned first_offered = 64;             // buffers offered at the start; doubled whenever they run out
 constexpr std::uint32_t most_unasked = 64 * 1024;  // bytes of one multishot receive, then it is armed anew
 constexpr std::size_t direct_from = 16 * 1024;     // bytes of a send that is tried without the ring
-constexpr int most_direct_reads = 32;              // of bulk, in one turn
+constexpr int most_direct_reads = 256;             // of bulk, in one turn: some milliseconds
 constexpr Instant accept_pause = 100;              // ms without accepting after running out of descriptors
 
 // Socket::flags
