@@ -221,7 +221,20 @@ class Loading {
         if (settings.tls.suite == net::tls::CipherSuite::modern && !settings.tls.has_tls13)
             sources_.problem(Severity::error, sources_.mark("ssl_protocols"), "ssl_protocols",
                              "ssl_cipher_suite modern is TLSv1.3");
+        check_proxied();
         check_ports();
+    }
+
+    void check_proxied() {
+        const gateway::Settings& settings = target_.settings;
+        bool has_any = std::any_of(settings.proxy_listen.begin(), settings.proxy_listen.end(),
+                                   [](const gateway::ListenAddress& listen) { return listen.proxied; });
+        if (has_any && settings.trusted_ips.empty())
+            sources_.problem(
+                Severity::error, sources_.mark("proxy_listen"), "proxy_listen",
+                "with the flag proxy_protocol only proxies of trusted_ips may connect, and there are none");
+        if (!has_any && settings.has_proxied_clients())
+            warn("real_ip_header", "no address of proxy_listen has the flag proxy_protocol, so it never counts");
     }
 
     void check_ports() {

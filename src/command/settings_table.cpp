@@ -107,7 +107,7 @@ Done set_error_log(View value, std::string& out) {
 
 // RFC 9110 5.1: a field name is a token.
 Done set_field_name(View value, std::string& out) {
-    if (lower(value) == "proxy_protocol") return invalid("the PROXY protocol is not served by this version");
+    if (lower(value) == gateway::Settings::proxy_protocol) return set_text(gateway::Settings::proxy_protocol, out);
     auto is_token = [](char letter) {
         return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') ||
                (letter >= 'A' && letter <= 'Z') || View("!#$%&'*+-.^_`|~").find(letter) != View::npos;
@@ -120,8 +120,9 @@ Done set_field_name(View value, std::string& out) {
 base::Result<std::vector<gateway::ListenAddress>> without_tls(base::Result<std::vector<gateway::ListenAddress>> read) {
     if (read)
         for (const gateway::ListenAddress& listen : *read)
-            if (listen.ssl)
-                return invalid(fmt::format("{}: flag ssl: TLS is served for clients only", listen.address.text()));
+            if (listen.ssl || listen.proxied)
+                return invalid(fmt::format("{}: flag {}: it is served for clients only", listen.address.text(),
+                                           listen.ssl ? "ssl" : "proxy_protocol"));
     return read;
 }
 

@@ -281,7 +281,8 @@ TEST(Settings, WhatProtectsIsNeverIgnored) {
                                "database=postgres",
                                "router_flavor=expressions",
                                "role=data_plane",
-                               "real_ip_header=proxy_protocol",
+                               "proxy_listen=127.0.0.1:80 proxy_protocol",
+                               "admin_listen=127.0.0.1:80 proxy_protocol",
                                "vault_aws_region=x",
                                "vaults=aws"})
         EXPECT_FALSE(Given().set(option).load().ok()) << option;

@@ -45,8 +45,10 @@ base::Result<void> read_listen_flag(View flag, gateway::ListenAddress& out) {
         (name == "ssl" ? out.ssl : out.http2) = true;
         return base::success();
     }
-    if (name == "proxy_protocol")
-        return invalid("flag proxy_protocol: the PROXY protocol is not served by this version");
+    if (name == "proxy_protocol" && !has_value) {
+        out.proxied = true;
+        return base::success();
+    }
     if (name == "udp") return invalid("flag udp: streams are not served by this version");
     if (name == "bind" && !has_value) return base::success();  // every address is bound of its own here
     if (name == "deferred" && !has_value) {
@@ -68,10 +70,10 @@ base::Result<void> read_listen_flag(View flag, gateway::ListenAddress& out) {
         (name == "ipv6only" ? out.ipv6_only : out.keep_alive) = value == "on";
         return base::success();
     }
-    return invalid(
-        fmt::format("unknown flag {}; known are backlog=N, bind, deferred, http2, ipv6only=on|off, reuseport, "
-                    "so_keepalive=on|off, ssl",
-                    flag));
+    return invalid(fmt::format(
+        "unknown flag {}; known are backlog=N, bind, deferred, http2, ipv6only=on|off, proxy_protocol, reuseport, "
+        "so_keepalive=on|off, ssl",
+        flag));
 }
 
 base::Result<gateway::ListenAddress> read_one_listen(View text) {

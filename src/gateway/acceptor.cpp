@@ -4,6 +4,7 @@
 
 #include "gateway/connection.h"
 #include "gateway/greeting.h"
+#include "gateway/proxied_greeting.h"
 #include "observe/log.h"
 
 namespace gateway {
@@ -42,6 +43,8 @@ base::Detached refuse(net::SocketPtr socket) {
 void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) {
     // The operator's doors stay open when the clients' is full.
     bool may_enter = entrance_ != Entrance::clients || core_.process.enter(socket->remote().ip);
+    if (may_enter && front_ == Front::proxies)
+        return ProxiedGreeting::begin(core_, std::move(socket), local, serve_, tls_);
     if (may_enter && tls_) return Greeting::begin(core_, std::move(socket), local, serve_, *tls_);
     if (may_enter) return Connection::begin(core_, std::move(socket), local, serve_, entrance_);
     core_.metrics.add(Counter::connections_refused_limit);
@@ -51,7 +54,8 @@ void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) 
                      {{"client", socket->remote().text()},
                       {"connections", core_.process.connections()},
                       {"not_shown", *held_back}});
-    if (!tls_) refuse(std::move(socket));  // else just closed: an answer would cost a handshake
+    if (!tls_ && front_ == Front::clients)
+        refuse(std::move(socket));  // else just closed: an answer would cost a handshake
 }
 
 void Acceptor::accept_failed(net::IoStatus status) {

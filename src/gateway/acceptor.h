@@ -11,11 +11,14 @@
 
 namespace gateway {
 
+// Who connects: clients, or proxies that say first whose connection it is (PROXY protocol).
+enum class Front : std::uint8_t { clients, proxies };
+
 class Acceptor final : public net::AcceptSink {
   public:
     Acceptor(Core& core, ServeFunction serve, Entrance entrance = Entrance::clients,
-             std::optional<net::tls::Offer> tls = {})
-        : core_(core), serve_(serve), entrance_(entrance), tls_(tls) {}
+             std::optional<net::tls::Offer> tls = {}, Front front = Front::clients)
+        : core_(core), serve_(serve), entrance_(entrance), tls_(tls), front_(front) {}
     void accepted(net::SocketPtr socket, const net::SocketAddress& local) override;
     void accept_failed(net::IoStatus status) override;
 
@@ -24,6 +27,7 @@ class Acceptor final : public net::AcceptSink {
     ServeFunction serve_;
     Entrance entrance_;
     std::optional<net::tls::Offer> tls_;  // none: plain connections
+    Front front_;
 };
 
 }  // namespace gateway

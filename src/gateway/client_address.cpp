@@ -8,12 +8,6 @@ namespace gateway {
 
 namespace {
 
-bool is_trusted(const net::IpAddress& address, const Settings& settings) {
-    for (const net::Cidr& block : settings.trusted_ips)
-        if (block.contains(address)) return true;
-    return false;
-}
-
 // "1.2.3.4", "1.2.3.4:80", "[::1]:80", "::1".
 bool parse_address(std::string_view text, net::SocketAddress& out) {
     if (auto ip = net::IpAddress::parse(text)) {
@@ -54,19 +48,27 @@ std::uint16_t public_port(std::uint16_t port, const Settings& settings) {
 
 }  // namespace
 
-void identify_client(Transaction& transaction, const net::SocketAddress& remote, const net::SocketAddress& local) {
+bool is_trusted(const net::IpAddress& address, const Settings& settings) {
+    for (const net::Cidr& block : settings.trusted_ips)
+        if (block.contains(address)) return true;
+    return false;
+}
+
+void identify_client(Transaction& transaction, const net::Socket& connection, const net::SocketAddress& local) {
+    const net::SocketAddress& remote = connection.remote();
     const Settings& settings = transaction.core.settings;
     plugin::ClientSide& client = transaction.client;
     client.remote = remote;
     client.local = local;
-    client.address = remote;
+    client.address = connection.client();
     client.is_trusted = !settings.trusted_ips.empty() && is_trusted(remote.ip, settings);
     client.scheme = client.tls != nullptr ? "https" : "http";
     client.forwarded_host = transaction.request.host;
     client.forwarded_port = public_port(local.port, settings);
     if (!client.is_trusted) return;
     const http::Headers& headers = transaction.request.headers;
-    client.address = real_address(transaction, remote);
+    // Then the connection has said it, and no field of a request says otherwise.
+    if (!settings.has_proxied_clients()) client.address = real_address(transaction, remote);
     if (std::string_view proto = headers.first(http::Known::x_forwarded_proto); !proto.empty()) client.scheme = proto;
     if (std::string_view host = headers.first(http::Known::x_forwarded_host); !host.empty())
         client.forwarded_host = host;

@@ -6,7 +6,9 @@
 
 namespace gateway {
 
-// Fills transaction.client from `remote`, `local` and the request's header fields.
-void identify_client(Transaction& transaction, const net::SocketAddress& remote, const net::SocketAddress& local);
+[[nodiscard]] bool is_trusted(const net::IpAddress& address, const Settings& settings);
+
+// Fills transaction.client from the connection, the address it came in at and the request's header fields.
+void identify_client(Transaction& transaction, const net::Socket& connection, const net::SocketAddress& local);
 
 }  // namespace gateway

@@ -56,7 +56,7 @@ Connection::~Connection() {
     unlink();
     if (serving_) std::exchange(serving_, {}).destroy();
     if (entrance_ != Entrance::clients || socket_ == nullptr) return;  // or what is left to leave is HTTP/2's
-    core_.process.leave(socket_->remote().ip);
+    core_.process.leave(socket_->client().ip);
     core_.metrics.lower(Gauge::connections_active);
 }
 
@@ -158,7 +158,7 @@ void Connection::begin_transaction(Transaction& transaction, const HeadReader& r
         transaction.request_body.start(transaction.request.framing, transaction.request.content_length,
                                        core_.client_limits, http::BodyFraming::none, TrailerChoice::drop);
     }
-    identify_client(transaction, socket_->remote(), local_);
+    identify_client(transaction, *socket_, local_);
     if (is_late) {
         core_.metrics.add(Counter::client_timeouts);
         plugin::reply_error(transaction, 408, {}, ErrorKind::unread);

@@ -166,6 +166,7 @@ class Core {
     friend class Connection;
     friend class Greeting;
     friend class Http2Connection;
+    friend class ProxiedGreeting;
     std::shared_ptr<CoreSnapshot> snapshot_;
     std::uint64_t seed_;
     ConnectionLink awake_;        // serving a request

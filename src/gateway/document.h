@@ -14,6 +14,7 @@
 
 #include "base/uuid.h"
 #include "net/address.h"
+#include "net/proxy_header.h"
 #include "route/rule.h"
 #include "schema/error.h"
 #include "schema/node.h"
@@ -50,6 +51,7 @@ struct Service {
     std::optional<int> tls_verify_depth;
     std::vector<base::Uuid> ca_certificates;
     std::optional<base::Uuid> client_certificate;
+    net::ProxyVersion proxy_protocol = net::ProxyVersion::none;  // said at the beginning of each connection
     Tags tags;
     schema::Mark mark;
 };

@@ -135,7 +135,22 @@ upstream::Pool& pool_of(Transaction& transaction) {
     return *pool;
 }
 
+// What a connection begins with that says whose request it carries (PROXY protocol).
+Task<Result<void>> introduce(Transaction& transaction, net::Socket& socket, net::ProxyVersion version) {
+    const plugin::ClientSide& client = transaction.client;
+    std::string header = net::write_proxy_header(version, net::ProxiedAddresses{client.address, client.local});
+    net::Draft draft(transaction.core.loop.buffers().at_least(header.size()));
+    draft.append(header);
+    net::Instant deadline = net::after(transaction.core.loop.now(), transaction.served_service().connect_timeout);
+    net::IoStatus status = co_await socket.send(std::move(draft).finish(), deadline);
+    if (status == net::IoStatus::ok) co_return base::success();
+    transaction.core.metrics.add(Counter::upstream_connect_failures);
+    co_return connect_error(status);
+}
+
+// One that was introduced is nobody else's.
 bool take_pooled(Transaction& transaction) {
+    if (transaction.served_service().proxy_protocol != net::ProxyVersion::none) return false;
     transaction.link = pool_of(transaction).take();
     if (!transaction.link) return false;
     transaction.core.metrics.add(Counter::upstream_reuses);
@@ -174,6 +189,10 @@ Task<Result<void>> connect(Transaction& transaction) {
     if (!connected.socket) {
         core.metrics.add(Counter::upstream_connect_failures);
         co_return connect_error(connected.status);
+    }
+    if (net::ProxyVersion version = transaction.served_service().proxy_protocol; version != net::ProxyVersion::none) {
+        Result<void> introduced = co_await introduce(transaction, *connected.socket, version);
+        if (!introduced) co_return introduced;
     }
     if (transaction.served_service().tls) co_return co_await begin_tls(transaction, pool, std::move(connected.socket));
     transaction.link = pool.adopt(std::move(connected.socket));
@@ -458,7 +477,7 @@ void finish_attempt(Transaction& transaction, upstream::Outcome outcome) {
     transaction.request_pump.drop();  // a request that is still being sent ends here: its answer is complete
     bool is_clean = outcome == upstream::Outcome::answered && transaction.is_request_through &&
                     transaction.response.keep_alive && !transaction.is_tunnel && transaction.response_body.is_done() &&
-                    !core.is_draining();
+                    !core.is_draining() && transaction.served_service().proxy_protocol == net::ProxyVersion::none;
     if (is_clean) link->pool->give_back(std::move(link));
 }
 

@@ -28,7 +28,7 @@ constexpr std::string_view plain_refusal =
 // as a connection until then.
 base::Detached refuse(net::SocketPtr socket, Process& process) {
     static thread_local int refusing = 0;
-    net::IpAddress client = socket->remote().ip;
+    net::IpAddress client = socket->client().ip;
     if (refusing < most_refusing) {
         ++refusing;
         net::Instant deadline = net::after(socket->loop().now(), refusal_time);
@@ -61,7 +61,7 @@ Greeting::Greeting(Core& core, net::SocketPtr socket, const net::SocketAddress& 
 Greeting::~Greeting() {
     unlink();
     if (is_greeting_) --core_.handshakes_;
-    if (is_counted_) core_.process.leave(socket_->remote().ip);
+    if (is_counted_) core_.process.leave(socket_->client().ip);
 }
 
 void Greeting::close() { delete this; }
@@ -141,7 +141,7 @@ void Greeting::refuse_plain_http() {
 void Greeting::fail(std::string_view why) {
     core_.metrics.add(Counter::tls_handshake_failures);
     observe::log(observe::Level::info, "client", "TLS handshake failed",
-                 {{"client", socket_->remote().text()}, {"reason", why}});
+                 {{"client", socket_->client().text()}, {"reason", why}});
     close();
 }
 

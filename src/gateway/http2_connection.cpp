@@ -70,7 +70,7 @@ Http2Connection::Http2Connection(Core& core, net::SocketPtr socket, const net::S
 Http2Connection::~Http2Connection() {
     unlink();
     for (Stream* stream : streams_) delete stream;
-    core_.process.leave(socket_->remote().ip);
+    core_.process.leave(socket_->client().ip);
     core_.metrics.lower(Gauge::connections_active);
 }
 

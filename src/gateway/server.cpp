@@ -68,6 +68,12 @@ base::Result<void> Server::open(std::vector<InheritedListener> inherited) {
         worker->proxy_tls =
             std::make_unique<Acceptor>(*worker->core, &serve, Entrance::clients, net::tls::Offer::http1);
         worker->proxy_http2 = std::make_unique<Acceptor>(*worker->core, &serve, Entrance::clients, http2_offer);
+        constexpr net::tls::Offer http1_offer = net::tls::Offer::http1;
+        Core& core = *worker->core;
+        worker->proxied = std::make_unique<Acceptor>(core, &serve, Entrance::clients, std::nullopt, Front::proxies);
+        worker->proxied_tls = std::make_unique<Acceptor>(core, &serve, Entrance::clients, http1_offer, Front::proxies);
+        worker->proxied_http2 =
+            std::make_unique<Acceptor>(core, &serve, Entrance::clients, http2_offer, Front::proxies);
         worker->admin = std::make_unique<Acceptor>(*worker->core, serve_admin_, Entrance::admin);
         worker->status = std::make_unique<Acceptor>(*worker->core, serve_admin_, Entrance::status);
         cores_.push_back(std::move(worker));
@@ -103,6 +109,8 @@ base::Result<void> Server::listen(const ListenAddress& wanted, std::vector<Inher
     auto sink_of = [&](Worker& worker) -> Acceptor& {
         if (entrance == Entrance::admin) return *worker.admin;
         if (entrance == Entrance::status) return *worker.status;
+        if (wanted.proxied && !wanted.ssl) return *worker.proxied;
+        if (wanted.proxied) return wanted.http2 ? *worker.proxied_http2 : *worker.proxied_tls;
         if (!wanted.ssl) return *worker.proxy;
         return wanted.http2 ? *worker.proxy_http2 : *worker.proxy_tls;
     };

@@ -78,6 +78,10 @@ class Server {
         std::unique_ptr<Acceptor> proxy;
         std::unique_ptr<Acceptor> proxy_tls;
         std::unique_ptr<Acceptor> proxy_http2;  // the same with HTTP/2 on offer
+        // The same three where proxies connect (PROXY protocol).
+        std::unique_ptr<Acceptor> proxied;
+        std::unique_ptr<Acceptor> proxied_tls;
+        std::unique_ptr<Acceptor> proxied_http2;
         std::unique_ptr<Acceptor> admin;
         std::unique_ptr<Acceptor> status;
         std::vector<Listening> listeners;

@@ -31,6 +31,7 @@ struct ListenAddress {
     bool keep_alive = false;  // so_keepalive=on
     bool ssl = false;         // TLS
     bool http2 = false;       // of a TLS listener: HTTP/2 is offered too
+    bool proxied = false;     // proxy_protocol: every connection begins with a header of that protocol
 
     bool operator==(const ListenAddress&) const = default;
 };
@@ -99,6 +100,9 @@ struct Settings {
     std::vector<net::Cidr> trusted_ips;
     std::string real_ip_header = "X-Real-IP";
     bool real_ip_recursive = false;
+    // real_ip_header = proxy_protocol: clients are whom the header of a connection names (PROXY protocol).
+    [[nodiscard]] bool has_proxied_clients() const { return real_ip_header == proxy_protocol; }
+    static constexpr const char* proxy_protocol = "proxy_protocol";
     HeaderTokens headers;
     bool request_id_upstream = true;                 // headers_upstream
     bool allow_debug_header = false;                 // Kong-Debug: 1 shows route and service

@@ -358,7 +358,8 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
                                       service.write_timeout,
                                       service.read_timeout,
                                       number,
-                                      std::move(tls)});
+                                      std::move(tls),
+                                      service.proxy_protocol});
     }
     if (!faults.empty()) return base::Error::us(base::Code::invalid, faults);
     TRY_VOID(add_plugins(document, options, *snapshot));

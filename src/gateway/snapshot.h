@@ -11,6 +11,7 @@
 #include "base/uuid.h"
 #include "gateway/document.h"
 #include "gateway/live_upstream.h"
+#include "net/proxy_header.h"
 #include "net/time.h"
 #include "net/tls/context.h"
 #include "net/tls/server_certificates.h"
@@ -45,6 +46,7 @@ struct ServedService : plugin::ServiceFacts {
     net::Milliseconds read_timeout{60'000};
     std::uint32_t upstream = 0;            // in Snapshot::upstreams
     std::shared_ptr<const ServedTls> tls;  // null: plain
+    net::ProxyVersion proxy_protocol = net::ProxyVersion::none;
 };
 
 struct ServedRoute : plugin::RouteFacts {

@@ -43,7 +43,7 @@ void Stream::begin(http2::ReceivedHead head) {
         transaction.request_body.start(transaction.arriving_framing(), transaction.request.content_length,
                                        core.client_limits, http::BodyFraming::none, TrailerChoice::drop);
     }
-    identify_client(transaction, connection_.socket().remote(), connection_.local());
+    identify_client(transaction, connection_.socket(), connection_.local());
     if (fault != http1::Fault::none)
         refuse_request(transaction, fault);
     else if (head.protocol == http2::ConnectProtocol::unknown)

@@ -57,7 +57,7 @@ IoStatus status_of_errno(int error) {
 }
 
 Socket::Socket(Loop& loop, Carrier& carrier, int fd, const SocketAddress& remote)
-    : descriptor(fd), loop_(loop), carrier_(carrier), remote_(remote) {
+    : descriptor(fd), loop_(loop), carrier_(carrier), remote_(remote), client_(remote) {
     input_timer_.set([](void* self) { static_cast<Socket*>(self)->input_deadline_passed(); }, this);
     ++loop.open_sockets_;
 }

@@ -155,6 +155,9 @@ class Socket : public base::SlabAllocated<Socket> {
     void shutdown_write();
 
     [[nodiscard]] const SocketAddress& remote() const { return remote_; }
+    // Whose connection it is: the other end's, or of whom a trusted proxy there says so (PROXY protocol).
+    [[nodiscard]] const SocketAddress& client() const { return client_; }
+    void set_client(const SocketAddress& client) { client_ = client; }
     [[nodiscard]] Loop& loop() const { return loop_; }
     [[nodiscard]] const Carrier& carrier() const { return carrier_; }
 
@@ -205,6 +208,7 @@ class Socket : public base::SlabAllocated<Socket> {
     bool timed_out_ = false;
     bool is_bulk_ = false;
     SocketAddress remote_;
+    SocketAddress client_;
     Waiter input_waiter_;
     Timer input_timer_;
     struct OutputDeleter {

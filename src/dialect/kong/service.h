@@ -33,6 +33,7 @@ struct Service {
     std::optional<std::int32_t> tls_verify_depth;
     std::vector<base::Uuid> ca_certificates;
     const schema::Node* tls_sans = nullptr;
+    std::optional<std::string> proxy_protocol;
     bool enabled = true;
 
     static constexpr auto fields() {
@@ -58,6 +59,9 @@ struct Service {
             field("tls_verify_depth", &Service::tls_verify_depth, "Longest certificate chain.").between(0, 64),
             field("ca_certificates", &Service::ca_certificates, "Ids of the trusted CA certificates."),
             field("tls_sans", &Service::tls_sans, "Names accepted in the service's certificate."),
+            field("proxy_protocol", &Service::proxy_protocol,
+                  "Each connection begins with a PROXY header that names the client; serves one request. Not Kong's.")
+                .one_of("v1", "v2"),
             field("enabled", &Service::enabled, "False takes its routes out of the router."));
     }
     void check(schema::Checks& checks) const;

@@ -168,6 +168,8 @@ Loader::Parent Loader::add_service(File& file, const Node& node, const Parent& p
     out.tls_verify_depth = service.tls_verify_depth;
     out.ca_certificates = std::move(service.ca_certificates);
     if (parent.type != nullptr) out.client_certificate = parent.id;
+    if (service.proxy_protocol)
+        out.proxy_protocol = *service.proxy_protocol == "v1" ? net::ProxyVersion::v1 : net::ProxyVersion::v2;
     out.tags = std::move(service.tags);
     out.mark = node.mark();
     result_.document.services.push_back(std::move(out));

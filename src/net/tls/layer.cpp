@@ -65,6 +65,7 @@ struct Layer::Busy {
 Secured Layer::secure(SocketPtr lower, Session session) {
     auto* layer = new Layer(std::move(lower), std::move(session));
     SocketPtr upper(new Socket(layer->lower_->loop(), *layer, -1, layer->lower_->remote()));
+    upper->set_client(layer->lower_->client());
     layer->upper_ = upper.get();
     layer->read();
     return {std::move(upper), layer};
