@@ -63,6 +63,7 @@ http::Headers BodyRelay::passed_trailers() const {
     // What only this gateway may say of a request is not said behind its body either.
     for (const http::Header& field : beside_ != nullptr ? *beside_ : decoder_.trailers())
         if (!plugin::is_claimed_identity(field.name) && !is_disguised(field.name)) out.add(field);
+    if (!owned_.empty()) plugin::remove_owned(out, owned_);
     return out;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "base/task.h"
@@ -33,6 +34,8 @@ class BodyRelay {
 
     // Trailers that come beside the body and not in it (HTTP/2), there by its end. They outlive the relay.
     void trailers_from(const http::Headers* beside) { beside_ = beside; }
+    // Names that are no trailer's either (Type::owns_headers). They outlive the relay.
+    void keep_from_trailers(std::span<const std::string> names) { owned_ = names; }
     // The trailers that may be passed on, as field lines; once the body is done.
     [[nodiscard]] std::string trailer_lines() const;
 
@@ -52,6 +55,7 @@ class BodyRelay {
     bool ended_ = false;
     plugin::BodyCapture* capture_ = nullptr;
     const http::Headers* beside_ = nullptr;
+    std::span<const std::string> owned_;
 };
 
 // How moving a body ended.

@@ -213,7 +213,10 @@ Task<void> serve(Transaction& transaction) {
     transaction.service = snapshot.service_of(*route);
     transaction.chain = route->chain;
     plugin::remove_claimed_identity(transaction.request.headers);
-    if (!snapshot.owned_headers.empty()) plugin::remove_owned(transaction.request.headers, snapshot.owned_headers);
+    if (!snapshot.owned_headers.empty()) {
+        plugin::remove_owned(transaction.request.headers, snapshot.owned_headers);
+        transaction.request_body.keep_from_trailers(snapshot.owned_headers);
+    }
     end_nominated(transaction.request);
     std::uint64_t most = transaction.core.settings.limits.body_bytes;
     if (most != 0 && transaction.request.framing == http::BodyFraming::length &&

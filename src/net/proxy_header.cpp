@@ -42,11 +42,9 @@ std::string_view next_word(std::string_view& line) {
 }
 
 ProxyHeader read_text(std::string_view bytes) {
-    std::size_t end = bytes.substr(0, most_text).find("\r\n");
-    if (end == bytes.npos) {
-        bool may_end = bytes.size() < most_text && bytes.find('\n') == bytes.npos;
-        return may_end ? ProxyHeader() : malformed();
-    }
+    std::size_t end = bytes.substr(0, most_text).find('\n');
+    if (end == bytes.npos) return bytes.size() < most_text ? ProxyHeader() : malformed();
+    if (bytes[--end] != '\r') return malformed();
     ProxyHeader out{State::whole, end + 2, {}};
     std::string_view line = bytes.substr(text_mark.size(), end - text_mark.size());
     std::string_view family = next_word(line);

@@ -1,3 +1,4 @@
+// The first bytes of a connection that a proxy carries on.
 #include <cstddef>
 #include <cstdint>
 

@@ -50,6 +50,7 @@ TEST(ProxyHeaderTest, RefusesOtherLines) {
           "PROXY TCP6 10.0.0.1 ::1 1 2\r\n"sv, "PROXY TCP4 10.0.0 10.0.0.2 1 2\r\n"sv,
           "PROXY UDP4 10.0.0.1 10.0.0.2 1 2\r\n"sv, "PROXY \r\n"sv, "PROXY TCP4 10.0.0.1\0 10.0.0.2 1 2\r\n"sv})
         EXPECT_EQ(said(line), "malformed") << line;
+    EXPECT_EQ(said("PROXY UNKNOWN 1\n2\r\n"), "malformed");
     EXPECT_EQ(said("PROXY UNKNOWN " + std::string(91, 'x') + "\r\n"), "-");
     EXPECT_EQ(said("PROXY UNKNOWN " + std::string(92, 'x') + "\r\n"), "malformed");
     EXPECT_EQ(said("PROXY UNKNOWN " + std::string(200, 'x')), "malformed");

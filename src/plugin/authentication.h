@@ -36,7 +36,7 @@ class Anonymous {
     [[nodiscard]] Verdict refuse_or_admit(Exchange& exchange, int status, std::string_view message,
                                           std::string_view challenge) const {
         if (is_set_) return admit(exchange);
-        if (status == 401) exchange.client_headers.set(http::Known::www_authenticate, challenge);
+        if (status == 401 && !challenge.empty()) exchange.client_headers.set(http::Known::www_authenticate, challenge);
         return refuse(exchange, status, message);
     }
 

@@ -50,6 +50,7 @@ def ask(t, gateway, certificate=None, *headers, name="localhost", version=None, 
 def refused(response, message=FAILED):
     equal(response.status, 401, "status")
     equal(json.loads(response.body)["message"], message, "message")
+    equal(response.header("WWW-Authenticate"), None, "a way to authenticate")
 
 
 @test
@@ -285,6 +286,11 @@ def the_certificate_is_handed_on_and_nobody_else_can(t):
         equal(client.get(path, *lies).status, 200, "status")
         check("AAAA" not in repr(upstream.requests[-1]), f"nor over {path}: {upstream.requests[-1]!r}")
         equal(upstream.requests[-1].header("Client-Cert"), None, "nothing in its place")
+    client = connect(t, gateway)  # nor behind the body
+    client.send(b"POST /open HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Mine: 1\r\nclient_cert: :AAAA:\r\n\r\n")
+    equal(client.response().status, 200, "status")
+    check("AAAA" not in repr(upstream.requests[-1].trailers), f"trailers: {upstream.requests[-1].trailers}")
+    contains(repr(upstream.requests[-1].trailers), "X-Mine", "other trailers")
     gateway = t.gateway(document(upstream.port, {ROOT: ca.cert}, ", forward_certificate: pem", consumers=ALICE), listen=LISTEN)
     equal(ask(t, gateway, alice, "x-client-cert: boss").status, 200, "status")
     equal(urllib.parse.unquote(upstream.requests[-1].header("X-Client-Cert")).strip(), alice.cert.strip(), "X-Client-Cert")

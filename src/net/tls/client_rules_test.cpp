@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "net/tls/certificate_for_tests.h"
+#include "net/tls/client_hello_checks_for_tests.h"
 #include "net/tls/peer_chain.h"
 #include "net/tls/server_certificates.h"
 
@@ -231,6 +236,19 @@ TEST_F(AskedClientsTest, ClientsAreToldWhoseCertificatesAreWanted) {
     auto telling = made(rules);
     EXPECT_EQ(Meeting(*telling, "secure.example").told(), 1);
     EXPECT_EQ(Meeting(*telling, "other.example").told(), 0);
+}
+
+TEST(ClientHelloSeeds, AreReadWithoutHarm) {
+    std::filesystem::path folder = std::filesystem::path(CARDEA_SOURCE_DIR) / "tests/fuzz/client_hello_fuzz";
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        std::ifstream file(entry.path(), std::ios::binary);
+        std::string bytes(std::istreambuf_iterator<char>(file), {});
+        for (std::size_t i = 0; i <= bytes.size(); i += 7) check_client_hello(bytes.substr(0, i));
+        check_client_hello(bytes);
+        ++count;
+    }
+    EXPECT_GE(count, 3);
 }
 
 }  // namespace
