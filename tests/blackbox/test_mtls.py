@@ -326,3 +326,9 @@ def a_request_for_a_name_with_other_rules_is_misdirected(t):
     equal(status("open.example", "secure.example", alice), 421, "over a connection that was not asked")
     equal(status("secure.example", "open.example", alice), 421, "over one that was")
     equal(status(None, "secure.example"), 421, "without a name")
+    port = gateway.ports["proxy, TLS"]
+    for host, expected in (("open.example", "200 2"), ("secure.example", "421 2")):
+        out = subprocess.run([need("curl"), "-sk", "--http2", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", "--resolve",
+                              f"open.example:{port}:127.0.0.1", "-H", f"Host: {host}", f"https://open.example:{port}/"],
+                             capture_output=True, text=True, timeout=20)
+        equal(out.stdout, expected, f"{host} over HTTP/2")
