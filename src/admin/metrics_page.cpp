@@ -84,11 +84,11 @@ void add_upstreams(std::vector<GaugeFamily>& out, const Snapshot& snapshot) {
         for (const upstream::Endpoint& endpoint : plan->endpoints()) {
             if (endpoint.target >= targets.size()) continue;
             has_address[endpoint.target] = true;
-            bool is_available = endpoint.state->available.load(std::memory_order_relaxed);
+            bool is_in_service = endpoint.state->is_in_service();
             add_target(family, upstream.name, name_of(endpoint.target), endpoint.address.text(),
-                       !is_available                        ? "unhealthy"
-                       : upstream.live->has_health_checks() ? "healthy"
-                                                            : "healthchecks_off");
+                       !is_in_service                     ? "unhealthy"
+                       : upstream.live->judges_requests() ? "healthy"
+                                                          : "healthchecks_off");
         }
         for (std::size_t i = 0; i < targets.size(); ++i)
             if (!has_address[i]) add_target(family, upstream.name, name_of(i), {}, "dns_error");
@@ -100,6 +100,57 @@ void add_upstreams(std::vector<GaugeFamily>& out, const Snapshot& snapshot) {
                          family.members.end());
 }
 
+// Of upstreams with limits.
+void add_limited(std::vector<GaugeFamily>& out, const Snapshot& snapshot) {
+    using upstream::Limit;
+    GaugeFamily held{"cardea_upstream_in_use", "What counts against the limits of an upstream, now.", "gauge", {}};
+    GaugeFamily refused{"cardea_upstream_refused_total",
+                        "Requests, and for max_retries retries, that a limit of an upstream refused.",
+                        "counter",
+                        {}};
+    for (const gateway::ServedUpstream& upstream : snapshot.upstreams) {
+        if (!upstream.live->has_limits()) continue;
+        upstream::Load& load = upstream.live->load();
+        const std::pair<Limit, std::uint64_t> counts[]{{Limit::requests, load.requests.load()},
+                                                       {Limit::connections, load.connections.load()},
+                                                       {Limit::pending, load.pending.load()},
+                                                       {Limit::retries, load.retries.load()}};
+        for (const auto& [limit, count] : counts) {
+            Labels labels{{"upstream", upstream.name}, {"limit", name(limit)}};
+            add(held, labels, count);
+            add(refused, labels, load.refused[static_cast<std::size_t>(limit)].load());
+        }
+    }
+    for (GaugeFamily* family : {&held, &refused})
+        if (!family->members.empty()) out.push_back(std::move(*family));
+}
+
+// Of upstreams that eject targets or can come into a panic.
+void add_judged(std::vector<GaugeFamily>& out, const Snapshot& snapshot) {
+    GaugeFamily ejected{"cardea_upstream_ejected_targets", "Targets that are ejected now.", "gauge", {}};
+    GaugeFamily ejections{"cardea_upstream_ejections_total", "Ejections of targets.", "counter", {}};
+    GaugeFamily refused{"cardea_upstream_ejections_refused_total",
+                        "Ejections that did not happen: too many were ejected, or nothing else was in service.",
+                        "counter",
+                        {}};
+    GaugeFamily panic{"cardea_upstream_panic", "1 while requests go to all targets.", "gauge", {}};
+    for (const gateway::ServedUpstream& upstream : snapshot.upstreams) {
+        gateway::LiveUpstream& live = *upstream.live;
+        if (live.spec().panic_threshold > 0)
+            add(panic, {{"upstream", upstream.name}}, live.is_open() && live.is_in_panic() ? 1 : 0);
+        if (!live.has_outlier_detection()) continue;
+        std::shared_ptr<const upstream::Plan> plan = live.plan();
+        auto count = std::ranges::count_if(plan->endpoints(), [](const upstream::Endpoint& endpoint) {
+            return endpoint.state->has(upstream::Bar::ejected);
+        });
+        add(ejected, {{"upstream", upstream.name}}, static_cast<std::uint64_t>(count));
+        add(ejections, {{"upstream", upstream.name}}, live.load().ejections.load());
+        add(refused, {{"upstream", upstream.name}}, live.load().ejections_refused.load());
+    }
+    for (GaugeFamily* family : {&ejected, &ejections, &refused, &panic})
+        if (!family->members.empty()) out.push_back(std::move(*family));
+}
+
 }  // namespace
 
 std::vector<GaugeFamily> kong_gauges(Process& process, const Snapshot& snapshot) {
@@ -107,6 +158,8 @@ std::vector<GaugeFamily> kong_gauges(Process& process, const Snapshot& snapshot)
     add_node(out, process);
     std::shared_ptr<plugin::Tally> tally = plugin::Tally::find(process.shared, snapshot.consumers);
     if (tally && tally->shows_upstreams) add_upstreams(out, snapshot);
+    add_judged(out, snapshot);
+    add_limited(out, snapshot);
     return out;
 }
 

@@ -38,21 +38,31 @@ std::string text_of(const upstream::Target& target) { return target.host + ':' +
 
 // In Kong's words.
 std::string_view health_of(const gateway::LiveUpstream& live, const upstream::Endpoint& endpoint) {
-    if (!endpoint.state->available.load(std::memory_order_relaxed)) return "UNHEALTHY";
-    return live.has_health_checks() ? "HEALTHY" : "HEALTHCHECKS_OFF";
+    if (endpoint.state->has(upstream::Bar::unhealthy)) return "UNHEALTHY";
+    if (endpoint.state->has(upstream::Bar::ejected)) return "EJECTED";  // our own
+    return live.judges_requests() ? "HEALTHY" : "HEALTHCHECKS_OFF";
+}
+
+// Why an endpoint is in its state, and since when.
+std::pair<std::string, std::int64_t> reason_of(const upstream::EndpointState& state) {
+    bool is_ejected = state.has(upstream::Bar::ejected) && !state.has(upstream::Bar::unhealthy);
+    if (!is_ejected) return {upstream::text(state.reason.load()), state.turned_at.load()};
+    return {upstream::text(state.outlier.ejection.load()), state.outlier.ejected_at.load()};
 }
 
 std::string target_json(const gateway::LiveUpstream& live, const upstream::Endpoint& endpoint) {
     const upstream::EndpointState& state = *endpoint.state;
+    auto [reason, since] = reason_of(state);
     return fmt::format(
         R"({{"target":{},"address":{},"weight":{},"health":"{}","active":{},"since_ms":{},"reason":{}}})",
         schema::json_quoted(text_of(live.spec().targets[endpoint.target])),
         schema::json_quoted(endpoint.address.text()), endpoint.weight, health_of(live, endpoint), state.active.load(),
-        state.turned_at.load(), schema::json_quoted(upstream::text(state.reason.load())));
+        since, schema::json_quoted(reason));
 }
 
 std::string upstream_json(const ServedUpstream& upstream) {
     gateway::LiveUpstream& live = *upstream.live;
+    bool is_open = live.is_open();
     std::shared_ptr<const upstream::Plan> plan = live.plan();
     std::string targets;
     std::vector<bool> has_address(live.spec().targets.size());
@@ -67,8 +77,9 @@ std::string upstream_json(const ServedUpstream& upstream) {
             add(fmt::format(R"({{"target":{},"weight":{},"health":"DNS_ERROR"}})", schema::json_quoted(text_of(target)),
                             target.weight));
     }
-    return fmt::format(R"({{"name":{},"algorithm":"{}","open":{},"targets":[{}]}})", schema::json_quoted(upstream.name),
-                       name(live.spec().algorithm), live.is_open(), targets);
+    return fmt::format(R"({{"name":{},"algorithm":"{}","open":{},"panic":{},"targets":[{}]}})",
+                       schema::json_quoted(upstream.name), name(live.spec().algorithm), is_open, live.is_in_panic(),
+                       targets);
 }
 
 void page(Transaction& transaction, int status, std::string_view text) {

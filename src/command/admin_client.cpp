@@ -209,6 +209,10 @@ bool print_upstreams(const schema::Node& page) {
         if (const schema::Node* open = upstream.find("open"); open != nullptr && !open->as_boolean())
             std::printf("%s takes no requests: too little of its weight is in service (healthchecks.threshold).\n",
                         field(upstream, "name").c_str());
+    for (const schema::Node& upstream : upstreams->items())
+        if (const schema::Node* panic = upstream.find("panic"); panic != nullptr && panic->as_boolean())
+            std::printf("%s is in panic: most of it is out, so requests go to all its targets (panic_threshold).\n",
+                        field(upstream, "name").c_str());
     return true;
 }
 

@@ -117,6 +117,35 @@ struct HealthChecks {
     double threshold = 0;  // percent of weight below which the whole upstream counts as down
 };
 
+// Of an upstream; numbers of 0 are off.
+struct OutlierDetection {
+    using Seconds = std::chrono::duration<double>;
+    std::uint32_t consecutive_5xx = 5;
+    std::uint32_t consecutive_gateway_errors = 0;
+    Seconds interval{10};
+    Seconds base_ejection_time{30};
+    Seconds max_ejection_time{300};
+    double max_ejection_percent = 50;
+    double success_rate_stdev_factor = 0;
+    double latency_factor = 0;
+    std::uint32_t minimum_targets = 5;
+    std::uint32_t request_volume = 100;
+};
+struct UpstreamLimits {
+    std::uint32_t max_connections = 0;
+    std::uint32_t max_pending = 0;
+    std::uint32_t max_requests = 0;
+    std::uint32_t max_retries = 0;
+    bool has_retry_budget = false;
+    double retry_percent = 20;
+    std::uint32_t min_retries = 3;
+};
+struct SlowStart {
+    std::chrono::duration<double> window{0};
+    double aggression = 1;
+    double min_weight_percent = 10;
+};
+
 struct Target {
     base::Uuid id;
     std::string host;  // a name or an address
@@ -137,6 +166,12 @@ struct Upstream {
     std::string host_header;  // empty = the target's own name
     bool use_srv_name = false;
     HealthChecks healthchecks;
+    std::optional<OutlierDetection> outlier_detection;
+    std::uint32_t max_fails = 0;
+    std::chrono::duration<double> fail_timeout{10};
+    std::optional<SlowStart> slow_start;
+    UpstreamLimits limits;
+    double panic_threshold = 0;  // percent of weight below which all targets are chosen among
     std::optional<base::Uuid> client_certificate;
     std::vector<Target> targets;
     Tags tags;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "delivery/signal.h"
 #include "gateway/hash_input.h"
 #include "gateway/head_reader.h"
 #include "gateway/heads.h"
@@ -23,7 +24,9 @@ using base::Retry;
 using base::Task;
 using observe::Counter;
 
-constexpr net::Instant pending_check = 5;   // ms between two looks at endpoints whose names are still being resolved
+constexpr net::Instant pending_check = 5;  // ms between two looks at endpoints whose names are still being resolved
+// A wake that goes to a request whose client has left in that moment is lost; then others look by themselves.
+constexpr net::Milliseconds longest_turn_wait{50};
 constexpr int most_interim_responses = 16;  // before the final one; an upstream that sends more is broken
 
 Error connect_error(net::IoStatus status) {
@@ -79,6 +82,32 @@ Task<Result<void>> pick_when_resolved(Transaction& transaction, const AttemptLog
     }
     core.metrics.add(Counter::no_endpoint);
     co_return Error::us(Code::resolver_failed, "no answer from the resolver within connect_timeout");
+}
+
+// Where only so many connections may be in use: waits for one, if others may wait. Nothing is picked yet, so that the
+// choice is as fresh as the connection.
+Task<Result<void>> take_turn(Transaction& transaction, LiveUpstream& live) {
+    Core& core = transaction.core;
+    upstream::Load& load = live.load();
+    const upstream::LimitRules& rules = live.spec().limits;
+    using Turn = upstream::Load::Turn;
+    transaction.held_connection = load.take_connection(rules, Turn::fresh);
+    if (transaction.held_connection) co_return base::success();
+    upstream::Held pending = load.take_pending(rules);
+    if (!pending)
+        co_return over_limit(transaction, rules.pending == 0 ? upstream::Limit::connections : upstream::Limit::pending);
+    net::Instant deadline = net::after(core.loop.now(), transaction.served_service().connect_timeout);
+    while (true) {
+        delivery::Arrival<bool> woken(core.loop);
+        upstream::Load::Ticket ticket(load, [give = woken.giver()] { give(true); });
+        // After the ticket: what is given back from now on wakes it.
+        transaction.held_connection = load.take_connection(rules, Turn::waiting);
+        if (transaction.held_connection) co_return base::success();
+        if (core.loop.now() >= deadline) break;
+        co_await woken.wait(std::min(deadline, net::after(core.loop.now(), longest_turn_wait)));
+    }
+    load.count_refusal(upstream::Limit::connections);
+    co_return over_limit(transaction, upstream::Limit::connections);
 }
 
 // kong.md 3.3.
@@ -384,17 +413,18 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
 
 // ---- health
 
-// What an attempt says of its endpoint (kong.md 7.5, passive checks). Nothing if it says more about us or the client.
+// What an attempt says of its endpoint: passive checks (kong.md 7.5) and outlier detection. Nothing if it says more
+// about us or the client.
 void report(Transaction& transaction, const Result<void>& result) {
-    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.served_service().upstream];
-    if (!upstream.live->has_health_checks()) return;
+    LiveUpstream& live = *transaction.snapshot->shared().upstreams[transaction.served_service().upstream].live;
+    if (!live.judges_requests()) return;
+    const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
+    net::Loop& loop = transaction.core.loop;
     upstream::HealthReason reason{upstream::FoundBy::request, upstream::Finding::tcp_failure, 0};
+    auto ending = upstream::Ending::failed;
     if (result) {
-        int status = transaction.response.status;
-        auto finding = upstream.live->spec().health.passive_statuses.finding(status);
-        if (!finding) return;
-        reason.finding = *finding;
-        reason.status = static_cast<std::uint16_t>(status);
+        reason.status = static_cast<std::uint16_t>(transaction.response.status);
+        ending = upstream::ending_of(reason.status);
     } else {
         const Error& error = result.error();
         if (error.source != base::Source::upstream) return;
@@ -404,16 +434,34 @@ void report(Transaction& transaction, const Result<void>& result) {
         if (transaction.served_service().tls != nullptr && transaction.served_route().preserve_host) return;
         if (error.code == Code::timed_out) reason.finding = upstream::Finding::timeout;
     }
-    upstream.live->found(transaction.endpoints->balancer->endpoint(transaction.endpoint), reason,
-                         transaction.core.loop.wall_now());
+    if (live.has_outlier_detection())
+        live.ended(endpoint, ending, reason.status, net::Milliseconds(loop.now() - transaction.timings.upstream_began),
+                   loop.now(), loop.wall_now());
+    if (!live.has_health_checks()) return;
+    if (result) {
+        auto finding = live.spec().health.passive_statuses.finding(reason.status);
+        if (!finding) return;
+        reason.finding = *finding;
+    }
+    live.found(endpoint, reason, loop.wall_now());
 }
 
 }  // namespace
+
+Error over_limit(Transaction& transaction, upstream::Limit limit) {
+    transaction.refused_by = limit;
+    return Error::us(Code::exhausted, "the upstream is at its limit: " + std::string(name(limit)));
+}
 
 Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice choice) {
     Core& core = transaction.core;
     log.progress = {.request_sent = false, .response_started = false, .body_replayable = true};
     log.was_reused = false;
+    LiveUpstream& live = *transaction.snapshot->shared().upstreams[transaction.served_service().upstream].live;
+    if (live.spec().limits.connections > 0 && !transaction.held_connection) {
+        Result<void> turn = co_await take_turn(transaction, live);
+        if (!turn) co_return turn;
+    }
     bool is_chosen = choice == LinkChoice::fresh;
     while (!is_chosen) {
         std::optional<Result<void>> picked = try_pick(transaction, log);
@@ -472,6 +520,9 @@ void finish_attempt(Transaction& transaction, upstream::Outcome outcome) {
         transaction.timings.response_head != net::never ? transaction.timings.response_head : core.loop.now();
     auto latency = std::chrono::milliseconds(head - transaction.timings.upstream_began);
     transaction.endpoints->balancer->finished(transaction.endpoint, latency, outcome, core.loop.now());
+    // Goes after the link, which is back in its pool or closed by then.
+    upstream::ConnectionSlot slot = std::move(transaction.held_connection);
+    transaction.held_retry.release();
     upstream::LinkPtr link = std::move(transaction.link);
     if (!link) return;
     transaction.request_pump.drop();  // a request that is still being sent ends here: its answer is complete

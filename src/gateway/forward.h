@@ -23,6 +23,9 @@ struct AttemptLog {
 enum class LinkChoice : std::uint8_t { pooled, fresh };
 base::Task<base::Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice choice);
 
+// Of a request that the upstream's limits refuse.
+[[nodiscard]] base::Error over_limit(Transaction& transaction, upstream::Limit limit);
+
 // Tells the balancer how the attempt ended, and gives the connection back if it can carry another exchange.
 void finish_attempt(Transaction& transaction, upstream::Outcome outcome);
 

@@ -17,6 +17,7 @@ using upstream::HealthReason;
 namespace {
 
 constexpr net::Milliseconds look_interval{500};    // between two looks at whether endpoints have come or gone
+constexpr net::Instant least_look_wait = 10;       // ms, however soon an ejection ends
 constexpr net::Milliseconds longest_sleep{1'000};  // a state that turns may ask for another interval
 constexpr std::uint32_t crowded_wait = 200;        // ms at most between two looks at whether one more probe is allowed
 constexpr std::uint64_t most_body = 64 * 1024;     // of an answer, read so that the connection can be used again
@@ -39,7 +40,7 @@ std::string request_for(const upstream::ActiveRules& rules, const upstream::Endp
 
 HealthChecker::HealthChecker(net::Loop& loop, std::uint64_t seed) : loop_(loop), random_(seed) {
     look_timer_.set([](void* self) { static_cast<HealthChecker*>(self)->look(); }, this);
-    look_timer_.arm(loop_.timers(), net::after(loop_.now(), look_interval));
+    arm_look(net::never);
 }
 
 HealthChecker::~HealthChecker() = default;
@@ -47,7 +48,7 @@ HealthChecker::~HealthChecker() = default;
 void HealthChecker::use(const std::vector<std::shared_ptr<LiveUpstream>>& upstreams) {
     std::unordered_map<std::string, std::unique_ptr<Watched>> before = std::exchange(watched_, {});
     for (const std::shared_ptr<LiveUpstream>& live : upstreams) {
-        if (!live->spec().health.active.is_on()) continue;
+        if (!live->needs_checker()) continue;
         std::unique_ptr<Watched>& place = watched_[live->spec().id];
         if (auto known = before.find(live->spec().id); known != before.end() && known->second)
             place = std::move(known->second);
@@ -66,14 +67,25 @@ std::size_t HealthChecker::endpoints() const {
 }
 
 void HealthChecker::look() {
-    for (const auto& [id, watched] : watched_) follow(*watched);
-    look_timer_.arm(loop_.timers(), net::after(loop_.now(), look_interval));
+    net::Instant next = net::never;
+    for (const auto& [id, watched] : watched_) {
+        follow(*watched);
+        if (watched->live->has_outlier_detection())
+            next = std::min(next, watched->live->sweep(loop_.now(), loop_.wall_now()));
+    }
+    arm_look(next);
+}
+
+void HealthChecker::arm_look(net::Instant at) {
+    net::Instant latest = net::after(loop_.now(), look_interval);
+    look_timer_.arm(loop_.timers(), std::clamp(at, loop_.now() + least_look_wait, latest));
 }
 
 // Begins to probe endpoints that have come, and forgets those that have gone.
 void HealthChecker::follow(Watched& watched) {
     std::uint64_t version = watched.live->version();
     if (watched.version == version) return;
+    if (!watched.live->spec().health.active.is_on()) return watched.probed.clear();
     watched.version = version;
     std::shared_ptr<const upstream::Plan> plan = watched.live->plan();
     std::unordered_map<std::string, std::unique_ptr<Probed>> before = std::exchange(watched.probed, {});
@@ -107,7 +119,7 @@ Task<void> HealthChecker::keep_probing(Probed& probed) {
     while (true) {
         std::shared_ptr<LiveUpstream> live = probed.of.live;
         const upstream::ActiveRules& rules = live->spec().health.active;
-        bool is_healthy = probed.endpoint.state->available.load(std::memory_order_relaxed);
+        bool is_healthy = !probed.endpoint.state->has(upstream::Bar::unhealthy);
         net::Milliseconds interval = is_healthy ? rules.interval_healthy : rules.interval_unhealthy;
         double factor = 1 + jitter * (random_.fraction() - 0.5);
         net::Instant due = probed.began + static_cast<net::Instant>(static_cast<double>(interval.count()) * factor);

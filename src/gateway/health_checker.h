@@ -1,6 +1,7 @@
 // HealthChecker: probes the endpoints of upstreams that ask for active checks, each once however many cores and
-// snapshots there are, spread over time. On a loop of its own, so that probes do not come between requests. What a
-// probe finds goes to the LiveUpstream; nothing is kept here but the connections of probes.
+// snapshots there are, spread over time; and has upstreams with outlier detection compare their endpoints and let them
+// back. On a loop of its own, so that none of it comes between requests. What a probe finds goes to the LiveUpstream;
+// nothing is kept here but the connections of probes.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ class HealthChecker {
     HealthChecker(const HealthChecker&) = delete;
     ~HealthChecker();
 
-    // On the loop's thread. From now on these are probed, and no others; an endpoint that was probed goes on in its
-    // rhythm.
+    // On the loop's thread. From now on these are looked after, and no others; an endpoint that was probed goes on in
+    // its rhythm.
     void use(const std::vector<std::shared_ptr<LiveUpstream>>& upstreams);
     [[nodiscard]] std::size_t endpoints() const;
     [[nodiscard]] std::uint64_t probes() const { return probes_; }
@@ -46,6 +47,7 @@ class HealthChecker {
     };
 
     void look();
+    void arm_look(net::Instant at);
     void follow(Watched& watched);
     base::Task<void> keep_probing(Probed& probed);
     base::Task<void> probe(Probed& probed);

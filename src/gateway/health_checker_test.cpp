@@ -65,7 +65,7 @@ class HealthCheckerTest : public testing::Test {
         return out;
     }
     static bool is_up(const LiveUpstream& live, std::size_t index = 0) {
-        return live.plan()->endpoints()[index].state->available.load();
+        return live.plan()->endpoints()[index].state->is_in_service();
     }
 
     World world;

@@ -12,16 +12,32 @@ std::string UpstreamSpec::key() const {
     for (const upstream::Target& target : targets)
         out += '|' + target.host + '|' + std::to_string(target.port) + '|' + std::to_string(target.weight);
     if (health.is_on()) out += '|' + health.text();
+    if (outliers.is_on()) out += "|outliers " + outliers.text();
+    if (slow_start.is_on()) out += "|slow start " + slow_start.text();
+    if (panic_threshold > 0) out += "|panic " + std::to_string(panic_threshold);
+    if (limits.is_on()) out += "|limits " + limits.text();
     return out;
 }
 
+namespace {
+
+// With a judge and without, an endpoint has two states: one that was found bad is not bad for ever because nobody
+// checks any more.
+std::string state_key(const UpstreamSpec& spec) {
+    return spec.id + (spec.health.is_on() ? "|checked" : "") + (spec.outliers.is_on() ? "|compared" : "");
+}
+
+}  // namespace
+
 LiveUpstream::LiveUpstream(UpstreamSpec spec, net::dns::Resolver& resolver, const net::dns::Overrides& overrides,
-                           upstream::EndpointStates& states)
+                           upstream::EndpointStates& states, std::shared_ptr<upstream::Load> load)
     : spec_(std::move(spec)),
-      // With checks and without, an endpoint has two states: one that was found bad is not bad for ever because nobody
-      // checks any more.
-      targets_(spec_.id + (spec_.health.is_on() ? "|checked" : ""), spec_.targets, overrides, states),
-      health_(spec_.name, spec_.health) {
+      targets_(state_key(spec_), spec_.targets, overrides, states),
+      health_(spec_.name, spec_.health),
+      load_(std::move(load)),
+      outliers_(spec_.name, spec_.outliers, load_),
+      panic_(spec_.name, spec_.panic_threshold),
+      follows_turns_(spec_.health.threshold > 0 || spec_.panic_threshold > 0) {
     for (const std::string& name : targets_.names())
         if (auto records = resolver.known(name)) targets_.update(name, std::move(records));
     build_plan();
@@ -36,14 +52,24 @@ std::shared_ptr<const upstream::Plan> LiveUpstream::plan() const {
 }
 
 void LiveUpstream::build_plan() {
-    plan_ = upstream::Plan::build(targets_.endpoints(), spec_.algorithm, spec_.slots);
+    plan_ = upstream::Plan::build(
+        targets_.endpoints(), spec_.algorithm,
+        {spec_.slots, spec_.slow_start, spec_.panic_threshold > 0 ? panic_.flag() : upstream::PanicFlag()});
+    // Who joins others that serve already begins slowly. Where all are new, nobody is spared anything.
+    bool has_known =
+        std::ranges::any_of(plan_->endpoints(), [](const auto& one) { return one.state->is_known.load(); });
+    for (const upstream::Endpoint& endpoint : plan_->endpoints())
+        if (!endpoint.state->is_known.exchange(true) && has_known)
+            endpoint.state->warms_from.store(upstream::EndpointState::warms_from_next_pick, std::memory_order_relaxed);
     turns_seen_.store(0, std::memory_order_release);
 }
 
 void LiveUpstream::look_at_health() {
     std::lock_guard guard(lock_);
-    std::uint64_t turns = upstream::Health::turns();  // before: what turns meanwhile is looked at again
+    std::uint64_t turns = upstream::EndpointState::turns();  // before: what turns meanwhile is looked at again
     health_.reconsider(plan_->endpoints());
+    if (spec_.panic_threshold > 0 && panic_.reconsider(plan_->endpoints()))
+        load_->panics.fetch_add(1, std::memory_order_relaxed);
     turns_seen_.store(turns, std::memory_order_release);
 }
 
@@ -53,6 +79,16 @@ void LiveUpstream::found(const upstream::Endpoint& endpoint, const upstream::Hea
 
 void LiveUpstream::set_health(const upstream::Endpoint& endpoint, bool is_healthy, std::int64_t now) {
     health_.set(endpoint, is_healthy, now);
+}
+
+void LiveUpstream::ended(const upstream::Endpoint& endpoint, upstream::Ending ending, std::uint16_t status,
+                         net::Milliseconds latency, net::Instant now, std::int64_t wall_now) {
+    auto cause = outliers_.count(endpoint, ending, status, latency, now);
+    if (cause) outliers_.eject(endpoint, plan()->endpoints(), *cause, now, wall_now);
+}
+
+net::Instant LiveUpstream::sweep(net::Instant now, std::int64_t wall_now) {
+    return outliers_.sweep(plan()->endpoints(), now, wall_now);
 }
 
 void LiveUpstream::learn(const std::string& name, net::dns::RecordsPointer records) {
@@ -70,10 +106,14 @@ std::shared_ptr<LiveUpstream> LiveUpstreams::acquire(UpstreamSpec spec) {
     std::lock_guard guard(lock_);
     std::weak_ptr<LiveUpstream>& slot = known_[key];
     if (auto live = slot.lock()) return live;
-    auto live = std::make_shared<LiveUpstream>(std::move(spec), resolver_, overrides_, states_);
+    std::weak_ptr<upstream::Load>& known_load = loads_[spec.id];
+    std::shared_ptr<upstream::Load> load = known_load.lock();
+    if (!load) known_load = load = std::make_shared<upstream::Load>();
+    auto live = std::make_shared<LiveUpstream>(std::move(spec), resolver_, overrides_, states_, std::move(load));
     slot = live;
     if (known_.size() >= sweep_at_) {
         std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
+        std::erase_if(loads_, [](const auto& entry) { return entry.second.expired(); });
         sweep_at_ = std::max<std::size_t>(1024, known_.size() * 2);
     }
     return live;

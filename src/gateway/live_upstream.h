@@ -15,6 +15,9 @@
 #include "upstream/balancer.h"
 #include "upstream/hash_key.h"
 #include "upstream/health.h"
+#include "upstream/load.h"
+#include "upstream/outliers.h"
+#include "upstream/panic.h"
 #include "upstream/targets.h"
 
 namespace gateway {
@@ -23,9 +26,13 @@ struct UpstreamSpec {
     std::string id;  // stable over reloads
     std::vector<upstream::Target> targets;
     upstream::Algorithm algorithm = upstream::Algorithm::round_robin;
-    std::uint32_t slots = upstream::Plan::default_slots;
+    std::uint32_t slots = upstream::PlanOptions::default_slots;
     std::string name;  // as the document says it; for people
     upstream::HealthRules health;
+    upstream::OutlierRules outliers;
+    upstream::SlowStart slow_start;
+    double panic_threshold = 0;  // per cent of the weight; 0: never
+    upstream::LimitRules limits;
     // What makes two specs the same upstream.
     [[nodiscard]] std::string key() const;
 };
@@ -33,7 +40,7 @@ struct UpstreamSpec {
 class LiveUpstream {
   public:
     LiveUpstream(UpstreamSpec spec, net::dns::Resolver& resolver, const net::dns::Overrides& overrides,
-                 upstream::EndpointStates& states);
+                 upstream::EndpointStates& states, std::shared_ptr<upstream::Load> load);
 
     // Changes whenever plan() would give another one.
     [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
@@ -42,14 +49,26 @@ class LiveUpstream {
 
     // False: too little of it is in service for anything to be picked.
     [[nodiscard]] bool is_open() {
-        if (spec_.health.threshold > 0 && turns_seen_.load(std::memory_order_acquire) != upstream::Health::turns())
+        if (follows_turns_ && turns_seen_.load(std::memory_order_acquire) != upstream::EndpointState::turns())
             look_at_health();
         return health_.is_open();
     }
+    // Bad ones as well are picked: most of it is out of service. As of the last is_open().
+    [[nodiscard]] bool is_in_panic() const { return panic_.is_on(); }
     [[nodiscard]] bool has_health_checks() const { return spec_.health.is_on(); }
+    [[nodiscard]] bool has_outlier_detection() const { return spec_.outliers.is_on(); }
+    [[nodiscard]] bool judges_requests() const { return has_health_checks() || has_outlier_detection(); }
+    [[nodiscard]] bool needs_checker() const { return spec_.health.active.is_on() || has_outlier_detection(); }
+    [[nodiscard]] bool has_limits() const { return spec_.limits.is_on(); }
+    [[nodiscard]] upstream::Load& load() { return *load_; }
     // What was found out about one of its endpoints. `now` is milliseconds since 1970.
     void found(const upstream::Endpoint& endpoint, const upstream::HealthReason& what, std::int64_t now);
     void set_health(const upstream::Endpoint& endpoint, bool is_healthy, std::int64_t now);
+    // How an attempt ended, for outlier detection; `status` is 0 without an answer.
+    void ended(const upstream::Endpoint& endpoint, upstream::Ending ending, std::uint16_t status,
+               net::Milliseconds latency, net::Instant now, std::int64_t wall_now);
+    // Of outlier detection, on the checker's thread. Answers when to come again at the latest.
+    net::Instant sweep(net::Instant now, std::int64_t wall_now);
 
   private:
     void build_plan();
@@ -60,6 +79,10 @@ class LiveUpstream {
     mutable std::mutex lock_;
     upstream::Targets targets_;
     upstream::Health health_;
+    const std::shared_ptr<upstream::Load> load_;
+    upstream::Outliers outliers_;
+    upstream::Panic panic_;
+    const bool follows_turns_;
     std::shared_ptr<const upstream::Plan> plan_;
     std::atomic<std::uint64_t> version_{1};
     std::atomic<std::uint64_t> turns_seen_{0};                         // what is_open() says was right then
@@ -79,6 +102,7 @@ class LiveUpstreams {
     upstream::EndpointStates states_;
     std::mutex lock_;
     std::unordered_map<std::string, std::weak_ptr<LiveUpstream>> known_;
+    std::unordered_map<std::string, std::weak_ptr<upstream::Load>> loads_;  // by the upstream's id
     std::size_t sweep_at_ = 1024;
 };
 

@@ -22,6 +22,11 @@ void reply_failure(Transaction& transaction, const base::Error& error) {
         reply_error(transaction, 413, transaction.too_large_message, ErrorKind::gateway);
         return;
     }
+    if (transaction.refused_by) {
+        std::string_view message =
+            transaction.arena.join("the upstream is at its limit: ", name(*transaction.refused_by));
+        return static_cast<void>(reply_error(transaction, 503, message, ErrorKind::gateway));
+    }
     if (error.status != 0) return static_cast<void>(reply_error(transaction, error.status, {}, ErrorKind::server));
     switch (error.code) {
         case Code::unresolved:

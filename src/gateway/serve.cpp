@@ -168,6 +168,11 @@ void log_failure(const Transaction& transaction, const base::Error& error) {
 }
 
 Task<Result<void>> ask_upstream(Transaction& transaction) {
+    LiveUpstream& live = *transaction.snapshot->shared().upstreams[transaction.served_service().upstream].live;
+    if (live.has_limits() && !transaction.held_request) {
+        transaction.held_request = live.load().take_request(live.spec().limits);
+        if (!transaction.held_request) co_return over_limit(transaction, upstream::Limit::requests);
+    }
     AttemptLog log;
     upstream::Attempts attempts(transaction.served_service().retries);
     bool is_idempotent = upstream::is_idempotent(transaction.request.method_token);
@@ -175,6 +180,11 @@ Task<Result<void>> ask_upstream(Transaction& transaction) {
     LinkChoice choice = LinkChoice::pooled;
     bool was_stale = false;
     while (choice == LinkChoice::fresh || attempts.next()) {
+        bool is_retry = choice == LinkChoice::pooled && attempts.made() > 1;
+        if (is_retry && live.has_limits()) {
+            transaction.held_retry = live.load().take_retry(live.spec().limits);
+            if (!transaction.held_retry) co_return result;  // what failed is the answer
+        }
         result = co_await forward(transaction, log, choice);
         if (result) co_return result;
         // A pooled connection that had died unseen is nobody's failure: once more on a new one, to the same endpoint

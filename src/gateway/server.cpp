@@ -170,18 +170,18 @@ void Server::publish(std::shared_ptr<const Snapshot> snapshot) {
     check_health();
 }
 
-// The probes that the present snapshot asks for, from the moment on when it serves.
+// The probes and comparisons that the present snapshot asks for, from the moment on when it serves.
 void Server::check_health() {
     if (!is_running_) return;
     std::vector<std::shared_ptr<LiveUpstream>> wanted;
     for (const ServedUpstream& upstream : snapshot_->upstreams)
-        if (upstream.live->spec().health.active.is_on()) wanted.push_back(upstream.live);
+        if (upstream.live->needs_checker()) wanted.push_back(upstream.live);
     if (!checking_) {
         if (wanted.empty()) return;
         std::string why_not;
         auto loop = net::make_loop(wanted_kind(settings_.loop), why_not);
         if (!loop) {
-            observe::log(observe::Level::error, "health", "no probes: " + loop.error().detail);
+            observe::log(observe::Level::error, "health", "no probes, and no ejection ends: " + loop.error().detail);
             return;
         }
         std::uint64_t seed = 0;

@@ -94,9 +94,49 @@ upstream::HealthRules health_of(const Upstream& upstream) {
     return out;
 }
 
+upstream::OutlierRules outliers_of(const Upstream& upstream) {
+    upstream::OutlierRules out;
+    out.failed_attempts = upstream.max_fails;
+    out.failed_attempts_within = milliseconds(upstream.fail_timeout);
+    out.most_ejected = 100;  // nginx: only the last one stays
+    if (!upstream.outlier_detection) return out;
+    const OutlierDetection& detection = *upstream.outlier_detection;
+    out.errors_in_a_row = detection.consecutive_5xx;
+    out.gateway_errors_in_a_row = detection.consecutive_gateway_errors;
+    out.interval = milliseconds(detection.interval);
+    out.base_ejection = milliseconds(detection.base_ejection_time);
+    out.longest_ejection = milliseconds(detection.max_ejection_time);
+    out.most_ejected = detection.max_ejection_percent;
+    out.success_rate_deviation = detection.success_rate_stdev_factor;
+    out.latency_factor = detection.latency_factor;
+    out.least_endpoints = detection.minimum_targets;
+    out.least_requests = detection.request_volume;
+    return out;
+}
+
+upstream::SlowStart slow_start_of(const Upstream& upstream) {
+    if (!upstream.slow_start) return {};
+    return {milliseconds(upstream.slow_start->window), upstream.slow_start->aggression,
+            upstream.slow_start->min_weight_percent / 100};
+}
+
+upstream::LimitRules limits_of(const Upstream& upstream) {
+    const UpstreamLimits& limits = upstream.limits;
+    return {limits.max_connections,  limits.max_pending,   limits.max_requests, limits.max_retries,
+            limits.has_retry_budget, limits.retry_percent, limits.min_retries};
+}
+
 ServedUpstream served(const Upstream& upstream, LiveUpstreams& live) {
-    UpstreamSpec spec{upstream.id.text(), {}, algorithm_of(upstream.algorithm), upstream.slots, upstream.name,
-                      health_of(upstream)};
+    UpstreamSpec spec{upstream.id.text(),
+                      {},
+                      algorithm_of(upstream.algorithm),
+                      upstream.slots,
+                      upstream.name,
+                      health_of(upstream),
+                      outliers_of(upstream),
+                      slow_start_of(upstream),
+                      upstream.panic_threshold,
+                      limits_of(upstream)};
     for (const Target& target : upstream.targets) spec.targets.push_back({target.host, target.port, target.weight});
     upstream::HashRule hash{source_of(upstream.hash.on), upstream.hash.name, source_of(upstream.fallback.on),
                             upstream.fallback.name, upstream.hash_on_cookie_path};

@@ -67,7 +67,12 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     bool is_tunnel = false;                        // 101: bytes go both ways until one side ends
     std::shared_ptr<EndpointView> endpoints;       // what the attempt's endpoint was picked from
     std::uint32_t endpoint = 0;
-    bool is_attempt_open = false;     // the balancer counts it
+    bool is_attempt_open = false;  // the balancer counts it
+    // What it holds of the upstream's limits, if there are some; `snapshot` keeps those alive.
+    upstream::Held held_request;
+    upstream::Held held_retry;
+    upstream::ConnectionSlot held_connection;
+    std::optional<upstream::Limit> refused_by;  // the limit that ended it
     std::string_view pinning_cookie;  // Set-Cookie of hash_on cookie for a client that had none
 
     // How the end of the client's body is known on client_socket.

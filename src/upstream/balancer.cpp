@@ -9,7 +9,8 @@
 
 namespace upstream {
 
-std::shared_ptr<const Plan> Plan::build(EndpointSetPointer endpoints, Algorithm algorithm, std::uint32_t slots) {
+namespace {
+std::shared_ptr<Plan> plan_of(EndpointSetPointer endpoints, Algorithm algorithm, std::uint32_t slots) {
     switch (algorithm) {
         case Algorithm::round_robin:
             return std::make_shared<RoundRobinPlan>(std::move(endpoints));
@@ -22,6 +23,14 @@ std::shared_ptr<const Plan> Plan::build(EndpointSetPointer endpoints, Algorithm 
             return std::make_shared<HashRingPlan>(std::move(endpoints), slots);
     }
     return nullptr;
+}
+}  // namespace
+
+std::shared_ptr<const Plan> Plan::build(EndpointSetPointer endpoints, Algorithm algorithm, PlanOptions options) {
+    std::shared_ptr<Plan> plan = plan_of(std::move(endpoints), algorithm, options.slots);
+    plan->slow_start_ = options.slow_start;
+    plan->panic_ = std::move(options.panic);
+    return plan;
 }
 
 Plan::Plan(EndpointSetPointer endpoints, Algorithm algorithm)
@@ -54,7 +63,7 @@ void Balancer::finished(std::uint32_t index, std::chrono::nanoseconds, Outcome, 
 }
 
 bool Balancer::may_take(std::uint32_t index, std::span<const std::uint32_t> tried) const {
-    if (plan_->weight(index) == 0 || !plan_->state(index).available.load(std::memory_order_relaxed)) return false;
+    if (plan_->weight(index) == 0 || plan_->is_barred(index)) return false;
     return tried.empty() || std::find(tried.begin(), tried.end(), index) == tried.end();
 }
 

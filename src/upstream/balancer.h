@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/random.h"
+#include "upstream/panic.h"
+#include "upstream/slow_start.h"
 #include "upstream/targets.h"
 
 namespace upstream {
@@ -22,17 +24,21 @@ enum class Outcome : std::uint8_t { answered, failed, cancelled };
 struct PickInput {
     std::optional<std::uint64_t> hash;          // of the hash_on value; consistent hashing without one uses hash_of("")
     std::span<const std::uint32_t> tried = {};  // endpoints that failed in this request: avoided while others exist
-    net::Instant now = 0;                       // for `latency`
+    net::Instant now = 0;                       // for `latency` and slow start
+};
+
+struct PlanOptions {
+    static constexpr std::uint32_t default_slots = 10'000;
+    std::uint32_t slots = default_slots;  // the resolution of consistent hashing (Kong: 10 to 65536)
+    SlowStart slow_start = {};            // of all algorithms but consistent hashing
+    PanicFlag panic = nullptr;            // while set, bars keep nothing from an endpoint
 };
 
 // Built off the request path whenever the endpoints change.
 class Plan {
   public:
-    static constexpr std::uint32_t default_slots = 10'000;
-
-    // `slots` is the resolution of consistent hashing (Kong: 10 to 65536).
     static std::shared_ptr<const Plan> build(EndpointSetPointer endpoints, Algorithm algorithm,
-                                             std::uint32_t slots = default_slots);
+                                             PlanOptions options = {});
     Plan(EndpointSetPointer endpoints, Algorithm algorithm);
     virtual ~Plan() = default;
 
@@ -42,6 +48,15 @@ class Plan {
     [[nodiscard]] std::size_t size() const { return flat_.size(); }
     [[nodiscard]] std::uint32_t weight(std::uint32_t index) const { return flat_[index].weight; }
     [[nodiscard]] EndpointState& state(std::uint32_t index) const { return *flat_[index].state; }
+    // Takes no requests.
+    [[nodiscard]] bool is_barred(std::uint32_t index) const {
+        return !flat_[index].state->is_in_service() && !(panic_ && panic_->load(std::memory_order_relaxed));
+    }
+    [[nodiscard]] bool has_slow_start() const { return slow_start_.is_on(); }
+    // Of its weight, that slow start gives it now: above 0 and at most 1.
+    [[nodiscard]] double share(std::uint32_t index, net::Instant now) const {
+        return has_slow_start() ? slow_start_.share(*flat_[index].state, now) : 1;
+    }
 
   private:
     struct Flat {  // what a pick reads, dense
@@ -50,6 +65,8 @@ class Plan {
     };
     EndpointSetPointer endpoints_;
     Algorithm algorithm_;
+    SlowStart slow_start_;
+    PanicFlag panic_;
     std::vector<Flat> flat_;
 };
 
@@ -75,6 +92,12 @@ class Balancer {
     Balancer(std::shared_ptr<const Plan> plan, std::uint64_t seed) : plan_(std::move(plan)), random_(seed) {}
     // Has a weight, is in service, and was not tried.
     [[nodiscard]] bool may_take(std::uint32_t index, std::span<const std::uint32_t> tried) const;
+    // By chance, in proportion to what slow start gives it.
+    [[nodiscard]] bool joins_in(std::uint32_t index, net::Instant now) {
+        if (!plan_->has_slow_start()) return true;
+        double share = plan_->share(index, now);
+        return share >= 1 || random_.fraction() < share;
+    }
     // The first that may take the request from `start` on, all round; if all were tried, the first of these.
     [[nodiscard]] std::optional<std::uint32_t> first_from(std::uint32_t start,
                                                           std::span<const std::uint32_t> tried) const;

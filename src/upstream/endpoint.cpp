@@ -47,6 +47,16 @@ float PeakLatency::microseconds(net::Instant now) const {
     return value.microseconds * share_left(value.stamp, now);
 }
 
+bool EndpointState::set(Bar bar, bool is_barred) {
+    auto bit = static_cast<std::uint8_t>(bar);
+    std::uint8_t before = is_barred ? bars.fetch_or(bit, std::memory_order_acq_rel)
+                                    : bars.fetch_and(static_cast<std::uint8_t>(~bit), std::memory_order_acq_rel);
+    if (((before & bit) != 0) == is_barred) return false;
+    if (before == bit) warms_from.store(warms_from_next_pick, std::memory_order_relaxed);
+    turns_.fetch_add(1, std::memory_order_acq_rel);
+    return true;
+}
+
 std::shared_ptr<EndpointState> EndpointStates::acquire(std::string_view upstream_id,
                                                        const net::SocketAddress& address) {
     std::string key(upstream_id);

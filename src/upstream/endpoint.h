@@ -42,13 +42,65 @@ struct HealthReason {
     std::uint16_t status = 0;  // of the answer, if that was the finding
 };
 
+// What keeps requests from an endpoint; each is set and lifted by its own judge.
+enum class Bar : std::uint8_t { unhealthy = 1, ejected = 2 };
+
+enum class EjectionCause : std::uint8_t {
+    nothing,
+    errors_in_a_row,
+    gateway_errors_in_a_row,
+    success_rate,
+    latency,
+    failed_attempts
+};
+
+// Why and how often an endpoint was ejected. `measure`: a status, a number, per cent or milliseconds, by the cause.
+struct Ejection {
+    EjectionCause cause = EjectionCause::nothing;
+    std::uint8_t times = 0;  // in a row: how many times the base the ejection lasts
+    std::uint16_t measure = 0;
+};
+
+// What Outliers counts about an endpoint (outliers.h).
+struct OutlierCounts {
+    std::atomic<std::uint32_t> errors{0};          // in a row
+    std::atomic<std::uint32_t> gateway_errors{0};  // in a row
+    std::atomic<std::uint32_t> failures{0};        // since failures_from, without a success
+    std::atomic<net::Instant> failures_from{0};
+    // Of this interval.
+    std::atomic<std::uint32_t> answers{0};
+    std::atomic<std::uint32_t> successes{0};
+    std::atomic<std::uint64_t> milliseconds{0};  // of the successes, to their heads
+
+    std::atomic<net::Instant> ejected_until{0};
+    std::atomic<std::int64_t> ejected_at{0};  // milliseconds since 1970; 0: never
+    std::atomic<Ejection> ejection{Ejection{}};
+};
+
 struct alignas(64) EndpointState {
-    std::atomic<std::uint32_t> active{0};    // requests sent and not yet finished
-    std::atomic<bool> available{true};       // whether health lets traffic through; written by Health only
-    std::atomic<std::uint32_t> findings{0};  // in a row, a byte for each Finding; Health's
+    static constexpr net::Instant warms_from_next_pick = -1;
+
+    [[nodiscard]] bool is_in_service() const { return bars.load(std::memory_order_relaxed) == 0; }
+    [[nodiscard]] bool has(Bar bar) const {
+        return (bars.load(std::memory_order_acquire) & static_cast<std::uint8_t>(bar)) != 0;
+    }
+    // False: it was so already. Without its last bar the endpoint begins to warm up.
+    bool set(Bar bar, bool is_barred);
+    // Changes whenever the bars of any endpoint of the process do.
+    [[nodiscard]] static std::uint64_t turns() { return turns_.load(std::memory_order_acquire); }
+
+    std::atomic<std::uint32_t> active{0};     // requests sent and not yet finished
+    std::atomic<std::uint8_t> bars{0};        // of Bar; none: in service
+    std::atomic<bool> is_known{false};        // an upstream has had it among its endpoints
+    std::atomic<std::uint32_t> findings{0};   // in a row, a byte for each Finding; Health's
+    std::atomic<net::Instant> warms_from{0};  // slow start: since when it is back; 0: it is warm
     PeakLatency latency;
     std::atomic<HealthReason> reason{HealthReason{}};
     std::atomic<std::int64_t> turned_at{0};  // milliseconds since 1970; 0: never
+    OutlierCounts outlier;
+
+  private:
+    inline static std::atomic<std::uint64_t> turns_{1};
 };
 
 inline constexpr std::uint32_t most_weight = 65'535;  // Kong's target.weight, and an SRV record's

@@ -23,7 +23,8 @@ HashRingPlan::HashRingPlan(EndpointSetPointer set, std::uint32_t slots)
         taking += weight(i) > 0 ? 1 : 0;
     }
     if (taking == 0) return;
-    std::uint32_t wanted = static_cast<std::uint32_t>(std::uint64_t{slots} * points_at_default_slots / default_slots);
+    std::uint32_t wanted =
+        static_cast<std::uint32_t>(std::uint64_t{slots} * points_at_default_slots / PlanOptions::default_slots);
     std::uint32_t each = std::max(1U, std::min(std::max(wanted, least_points), most_points / taking));
 
     std::vector<std::uint64_t> identities(size());

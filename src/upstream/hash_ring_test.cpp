@@ -15,8 +15,8 @@ namespace upstream {
 namespace {
 constexpr int keys = 20'000;
 
-std::unique_ptr<Balancer> ring(EndpointSetPointer set, std::uint32_t slots = Plan::default_slots) {
-    return Balancer::make(Plan::build(std::move(set), Algorithm::consistent_hashing, slots), 1);
+std::unique_ptr<Balancer> ring(EndpointSetPointer set, std::uint32_t slots = PlanOptions::default_slots) {
+    return Balancer::make(Plan::build(std::move(set), Algorithm::consistent_hashing, {.slots = slots}), 1);
 }
 
 // The address that serves each of the keys.
@@ -115,7 +115,7 @@ TEST(HashRing, TheOrderOfTargetsDoesNotMatter) {
 TEST(HashRing, TriedAndUnavailableOnesAreWalkedPast) {
     auto set = endpoints_of({100, 100, 100, 100, 0});
     auto balancer = ring(set);
-    set->endpoints[3].state->available = false;
+    set->endpoints[3].state->set(Bar::unhealthy, true);
     for (int key = 0; key < 200; ++key) {
         std::vector<std::uint32_t> tried;
         for (int i = 0; i < 3; ++i) {
@@ -126,7 +126,7 @@ TEST(HashRing, TriedAndUnavailableOnesAreWalkedPast) {
         }
         EXPECT_LT(*balancer->pick({.hash = hash_of(std::to_string(key)), .tried = tried}), 3U);
     }
-    for (const Endpoint& endpoint : set->endpoints) endpoint.state->available = false;
+    for (const Endpoint& endpoint : set->endpoints) endpoint.state->set(Bar::unhealthy, true);
     EXPECT_FALSE(balancer->pick({.hash = 1}));
     EXPECT_FALSE(ring(endpoints_of({}))->pick({.hash = 1}));
 }
@@ -136,7 +136,7 @@ TEST(HashRing, AnOutageMovesOnlyTheKeysOfTheOneThatIsOut) {
     auto set = endpoints_of(equal(10));
     auto balancer = ring(set);
     auto before = owners(*balancer);
-    set->endpoints[4].state->available = false;
+    set->endpoints[4].state->set(Bar::unhealthy, true);
     auto during = owners(*balancer);
     std::set<net::SocketAddress> heirs;
     for (std::size_t i = 0; i < keys; ++i) {
@@ -146,7 +146,7 @@ TEST(HashRing, AnOutageMovesOnlyTheKeysOfTheOneThatIsOut) {
             ASSERT_EQ(before[i], during[i]);
     }
     EXPECT_EQ(heirs.size(), 9U);
-    set->endpoints[4].state->available = true;
+    set->endpoints[4].state->set(Bar::unhealthy, false);
     EXPECT_EQ(owners(*balancer), before);
 }
 

@@ -95,7 +95,7 @@ bool Health::found(const Endpoint& endpoint, const HealthReason& what, std::int6
     std::uint32_t before = state.findings.load(std::memory_order_relaxed);
     while (true) {
         // What agrees with the state is not counted; it only ends the row of what does not.
-        bool agrees = state.available.load(std::memory_order_relaxed) == is_success;
+        bool agrees = state.has(Bar::unhealthy) != is_success;
         std::uint32_t row = is_success ? before & success_mask : before & ~success_mask;
         std::uint32_t seen = (row >> shift & 0xff) + 1;
         bool turns = !agrees && limit > 0 && seen >= limit;
@@ -103,7 +103,7 @@ bool Health::found(const Endpoint& endpoint, const HealthReason& what, std::int6
         if (after == before && !turns) return false;  // of nearly all requests: nothing is written
         if (!state.findings.compare_exchange_weak(before, after, std::memory_order_acq_rel)) continue;
         // Two cores may bring the last of a row at once: the state turns once, and that is said once.
-        if (!turns || state.available.exchange(is_success, std::memory_order_acq_rel) == is_success) return false;
+        if (!turns || !state.set(Bar::unhealthy, !is_success)) return false;
         turned(endpoint, is_success, what, now);
         return true;
     }
@@ -112,7 +112,7 @@ bool Health::found(const Endpoint& endpoint, const HealthReason& what, std::int6
 bool Health::set(const Endpoint& endpoint, bool is_healthy, std::int64_t now) {
     EndpointState& state = *endpoint.state;
     state.findings.store(0, std::memory_order_release);
-    if (state.available.exchange(is_healthy, std::memory_order_acq_rel) == is_healthy) return false;
+    if (!state.set(Bar::unhealthy, !is_healthy)) return false;
     turned(endpoint, is_healthy, {FoundBy::person, {}, 0}, now);
     return true;
 }
@@ -120,7 +120,6 @@ bool Health::set(const Endpoint& endpoint, bool is_healthy, std::int64_t now) {
 void Health::turned(const Endpoint& endpoint, bool is_healthy, const HealthReason& why, std::int64_t now) {
     endpoint.state->reason.store(why, std::memory_order_release);
     endpoint.state->turned_at.store(now, std::memory_order_release);
-    turns_.fetch_add(1, std::memory_order_acq_rel);
     observe::log(
         is_healthy ? observe::Level::notice : observe::Level::warn, "health",
         is_healthy ? "target is healthy again" : "target is unhealthy and takes no more requests",
@@ -132,7 +131,7 @@ void Health::reconsider(std::span<const Endpoint> endpoints) {
     std::uint64_t available = 0;
     for (const Endpoint& endpoint : endpoints) {
         all += endpoint.weight;
-        if (endpoint.state->available.load(std::memory_order_acquire)) available += endpoint.weight;
+        if (endpoint.state->is_in_service()) available += endpoint.weight;
     }
     // Kong: at the threshold it is closed; with 0, only if there is nothing at all, which the pick finds by itself.
     bool is_open =

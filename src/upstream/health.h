@@ -75,14 +75,10 @@ class Health {
     // False while too little weight is in service: nothing is picked then (threshold). As of the last reconsider().
     [[nodiscard]] bool is_open() const { return is_open_.load(std::memory_order_relaxed); }
     void reconsider(std::span<const Endpoint> endpoints);
-    // Changes whenever the state of any endpoint of the process turns: states are shared by all that mean the same
-    // endpoint, such as the upstream before a reload and the one after it.
-    [[nodiscard]] static std::uint64_t turns() { return turns_.load(std::memory_order_acquire); }
 
   private:
     void turned(const Endpoint& endpoint, bool is_healthy, const HealthReason& why, std::int64_t now);
 
-    inline static std::atomic<std::uint64_t> turns_{1};
     std::string name_;
     HealthRules rules_;
     std::atomic<bool> is_open_{true};

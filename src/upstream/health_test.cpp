@@ -16,7 +16,7 @@ Endpoint endpoint(std::uint32_t weight = 100) {
     out.state = std::make_shared<EndpointState>();
     return out;
 }
-bool is_available(const Endpoint& endpoint) { return endpoint.state->available.load(); }
+bool is_available(const Endpoint& endpoint) { return endpoint.state->is_in_service(); }
 
 HealthRules rules(FindingLimits passive, FindingLimits active = {}) {
     HealthRules out;

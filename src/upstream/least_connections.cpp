@@ -1,6 +1,7 @@
 #include "upstream/least_connections.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 
@@ -11,6 +12,7 @@ constexpr double no_traffic = std::numeric_limits<double>::infinity();
 constexpr int looks_per_pick = 2;
 // The winner's true count may have moved, and then another is the winner. After this many the last one is good enough.
 constexpr int most_corrections = 8;
+constexpr std::size_t most_passed_over = 4;  // of slow start, in one pick
 }  // namespace
 
 LeastConnectionsScan::LeastConnectionsScan(std::shared_ptr<const Plan> plan, std::uint64_t seed)
@@ -19,23 +21,28 @@ LeastConnectionsScan::LeastConnectionsScan(std::shared_ptr<const Plan> plan, std
 }
 
 std::optional<std::uint32_t> LeastConnectionsScan::pick(const PickInput& input) {
-    auto best = lowest(input.tried);
-    if (!best && !input.tried.empty()) best = lowest({});
+    auto best = lowest(input.tried, input.now, Taking::by_share);
+    if (!best && plan_->has_slow_start()) best = lowest(input.tried, input.now, Taking::all);
+    if (!best && !input.tried.empty()) best = lowest({}, input.now, Taking::all);
     if (best) next_ = *best + 1 == plan_->size() ? 0 : *best + 1;
     return best;
 }
 
-std::optional<std::uint32_t> LeastConnectionsScan::lowest(std::span<const std::uint32_t> tried) const {
+std::optional<std::uint32_t> LeastConnectionsScan::lowest(std::span<const std::uint32_t> tried, net::Instant now,
+                                                          Taking taking) {
     std::optional<std::uint32_t> best;
-    std::uint64_t best_load = 0;
-    std::uint64_t best_weight = 1;
+    double best_load = 0;
+    double best_weight = 1;
     auto size = static_cast<std::uint32_t>(plan_->size());
     for (std::uint32_t i = 0; i < size; ++i) {
         std::uint32_t index = next_ + i < size ? next_ + i : next_ + i - size;
         if (!may_take(index, tried)) continue;
-        std::uint64_t load = std::uint64_t{plan_->state(index).active.load(std::memory_order_relaxed)} + 1;
-        std::uint64_t weight = plan_->weight(index);
+        double share = plan_->share(index, now);
+        // While it warms up a request weighs more, and its own one less: idle endpoints are equal whatever their share.
+        double load = plan_->state(index).active.load(std::memory_order_relaxed) + share;
+        double weight = plan_->weight(index) * share;
         if (best && load * best_weight >= best_load * weight) continue;
+        if (share < 1 && taking == Taking::by_share && random_.fraction() >= share) continue;
         best = index;
         best_load = load;
         best_weight = weight;
@@ -57,23 +64,51 @@ LeastConnectionsTree::LeastConnectionsTree(std::shared_ptr<const Plan> plan, std
 }
 
 std::optional<std::uint32_t> LeastConnectionsTree::pick(const PickInput& input) {
+    now_ = input.now;
     for (int i = 0; i < looks_per_pick; ++i) {
         look_at(look_);
         if (++look_ == plan_->size()) look_ = 0;
     }
     for (std::uint32_t index : input.tried) set(index, {no_traffic, keys_[index].turn});
-    auto best = winner();
+    auto best = plan_->has_slow_start() ? winner_by_share() : winner();
     for (std::uint32_t index : input.tried) look_at(index);
-    return best || input.tried.empty() ? best : winner();
+    if (best) return best;
+    if (!input.tried.empty()) best = winner();
+    // All were out when they were looked at last: one may be back.
+    if (!best && turns_seen_ != EndpointState::turns()) {
+        look_at_all();
+        best = winner();
+    }
+    return best;
 }
 
 // The winner, after its own count was checked. An endpoint just tried is not looked at before the pick ends.
 std::optional<std::uint32_t> LeastConnectionsTree::winner() {
-    for (int i = 0; i < most_corrections; ++i) {
-        if (keys_[tree_[1]].score == no_traffic) return std::nullopt;
-        if (!look_at(tree_[1])) break;
+    for (int corrections = 0;; ++corrections) {
+        std::uint32_t best = tree_[1];
+        if (keys_[best].score == no_traffic) return std::nullopt;
+        if (corrections >= most_corrections && score_now(best) != no_traffic) return best;
+        if (!look_at(best)) return best;
     }
-    return keys_[tree_[1]].score == no_traffic ? std::nullopt : std::optional(tree_[1]);
+}
+
+// As chance has it, one that warms up leaves its turn to the next best.
+std::optional<std::uint32_t> LeastConnectionsTree::winner_by_share() {
+    std::array<std::uint32_t, most_passed_over> passed;
+    std::size_t count = 0;
+    auto best = winner();
+    while (best && count < passed.size() && !joins_in(*best, now_)) {
+        passed[count++] = *best;
+        set(*best, {no_traffic, keys_[*best].turn});
+        best = winner();
+    }
+    for (std::size_t i = 0; i < count; ++i) set(passed[i], {score_now(passed[i]), turn_++});
+    return best || count == 0 ? best : passed[0];
+}
+
+void LeastConnectionsTree::look_at_all() {
+    turns_seen_ = EndpointState::turns();  // before: what turns meanwhile is looked at again
+    for (std::uint32_t i = 0; i < plan_->size(); ++i) look_at(i);
 }
 
 void LeastConnectionsTree::started(std::uint32_t index) {
@@ -84,14 +119,16 @@ void LeastConnectionsTree::started(std::uint32_t index) {
 void LeastConnectionsTree::finished(std::uint32_t index, std::chrono::nanoseconds latency, Outcome outcome,
                                     net::Instant now) {
     Balancer::finished(index, latency, outcome, now);
+    now_ = std::max(now_, now);
     look_at(index);
 }
 
 double LeastConnectionsTree::score_now(std::uint32_t index) const {
     const EndpointState& state = plan_->state(index);
     std::uint32_t weight = plan_->weight(index);
-    if (weight == 0 || !state.available.load(std::memory_order_relaxed)) return no_traffic;
-    return (static_cast<double>(state.active.load(std::memory_order_relaxed)) + 1) / weight;
+    if (weight == 0 || plan_->is_barred(index)) return no_traffic;
+    double share = plan_->share(index, now_);
+    return (static_cast<double>(state.active.load(std::memory_order_relaxed)) + share) / (weight * share);
 }
 
 std::uint32_t LeastConnectionsTree::winner_of(std::uint32_t left, std::uint32_t right) const {

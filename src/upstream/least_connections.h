@@ -15,7 +15,9 @@ class LeastConnectionsScan final : public Balancer {
     std::optional<std::uint32_t> pick(const PickInput& input) override;
 
   private:
-    [[nodiscard]] std::optional<std::uint32_t> lowest(std::span<const std::uint32_t> tried) const;
+    enum class Taking : std::uint8_t { by_share, all };  // slow start: by chance
+    [[nodiscard]] std::optional<std::uint32_t> lowest(std::span<const std::uint32_t> tried, net::Instant now,
+                                                      Taking taking);
     std::uint32_t next_ = 0;  // where the scan begins
 };
 
@@ -35,13 +37,17 @@ class LeastConnectionsTree final : public Balancer {
     [[nodiscard]] std::uint32_t winner_of(std::uint32_t left, std::uint32_t right) const;
     bool look_at(std::uint32_t index);
     void set(std::uint32_t index, Key key);
+    void look_at_all();
     std::optional<std::uint32_t> winner();
+    std::optional<std::uint32_t> winner_by_share();
 
     std::vector<Key> keys_;
     std::vector<std::uint32_t> tree_;  // [1] is the winner of all; leaf i is at leaves_ + i
     std::uint32_t leaves_ = 1;
     std::uint32_t look_ = 0;
     std::uint64_t turn_ = 0;
+    std::uint64_t turns_seen_ = 0;  // EndpointState::turns() when all were looked at
+    net::Instant now_ = 0;          // of the last pick
 };
 
 }  // namespace upstream

@@ -18,7 +18,7 @@ struct Fixture {
         : set(endpoints_of(weights)), balancer(Balancer::make(Plan::build(set, Algorithm::least_connections), seed)) {}
     double load(std::uint32_t index) const {
         const Endpoint& endpoint = set->endpoints[index];
-        if (endpoint.weight == 0 || !endpoint.state->available) return std::numeric_limits<double>::infinity();
+        if (endpoint.weight == 0 || !endpoint.state->is_in_service()) return std::numeric_limits<double>::infinity();
         return (endpoint.state->active + 1.0) / endpoint.weight;
     }
     double lowest() const {
@@ -84,7 +84,7 @@ TEST(LeastConnections, LoadFollowsWeights) {
 TEST(LeastConnections, TriedAndUnavailableOnesAreAvoided) {
     for (std::uint32_t count : {5U, 100U}) {
         Fixture fixture(equal(count));
-        fixture.set->endpoints[1].state->available = false;
+        fixture.set->endpoints[1].state->set(Bar::unhealthy, true);
         for (std::uint32_t i = 3; i < count; ++i) fixture.set->endpoints[i].state->active = 10;
         for (std::uint32_t i = 0; i < count; ++i) static_cast<void>(fixture.balancer->pick({}));
         std::vector<std::uint32_t> tried;
@@ -97,7 +97,7 @@ TEST(LeastConnections, TriedAndUnavailableOnesAreAvoided) {
         auto again = fixture.balancer->pick({.tried = tried});
         ASSERT_TRUE(again);
         EXPECT_NE(*again, 1U);
-        for (const Endpoint& endpoint : fixture.set->endpoints) endpoint.state->available = false;
+        for (const Endpoint& endpoint : fixture.set->endpoints) endpoint.state->set(Bar::unhealthy, true);
         for (std::uint32_t i = 0; i < count; ++i) static_cast<void>(fixture.balancer->pick({}));
         EXPECT_FALSE(fixture.balancer->pick({}));
         EXPECT_FALSE(fixture.balancer->pick({.tried = tried}));

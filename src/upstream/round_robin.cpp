@@ -48,7 +48,7 @@ std::optional<std::uint32_t> RoundRobin::pick(const PickInput& input) {
     if (heap_.empty()) return std::nullopt;
     for (int skips = 0; skips < most_skips; ++skips) {
         std::uint32_t index = advance();
-        if (may_take(index, input.tried)) return index;
+        if (may_take(index, input.tried) && joins_in(index, input.now)) return index;
     }
     return first_from(random_index(), input.tried);
 }

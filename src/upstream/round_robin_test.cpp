@@ -117,9 +117,9 @@ TEST(RoundRobin, TriedOnesAreAvoidedWhileOthersExist) {
 TEST(RoundRobin, UnavailableOnesAreLeftOut) {
     auto set = endpoints_of(equal(200));
     auto balancer = Balancer::make(Plan::build(set, Algorithm::round_robin), 5);
-    for (std::size_t i = 0; i < 200; ++i) set->endpoints[i].state->available = i == 77;
+    for (std::size_t i = 0; i < 200; ++i) set->endpoints[i].state->set(Bar::unhealthy, i != 77);
     for (std::uint32_t index : picks(*balancer, 500)) ASSERT_EQ(index, 77U);
-    set->endpoints[77].state->available = false;
+    set->endpoints[77].state->set(Bar::unhealthy, true);
     EXPECT_FALSE(balancer->pick({}));
     std::vector<std::uint32_t> tried{1};
     EXPECT_FALSE(balancer->pick({.tried = tried}));

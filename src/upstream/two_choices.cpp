@@ -64,7 +64,7 @@ std::optional<std::uint32_t> TwoChoices::pick(const PickInput& input) {
 std::optional<std::uint32_t> TwoChoices::draw(const PickInput& input, std::optional<std::uint32_t> other) {
     for (int i = 0; i < most_draws; ++i) {
         std::uint32_t index = draws_.draw(random_);
-        if (index != other && may_take(index, input.tried)) return index;
+        if (index != other && may_take(index, input.tried) && joins_in(index, input.now)) return index;
     }
     return std::nullopt;
 }
@@ -72,7 +72,9 @@ std::optional<std::uint32_t> TwoChoices::draw(const PickInput& input, std::optio
 double TwoChoices::cost(std::uint32_t index, net::Instant now) const {
     const EndpointState& state = plan_->state(index);
     std::uint32_t active = state.active.load(std::memory_order_relaxed);
-    double load = (static_cast<double>(active) + 1) / plan_->weight(index);
+    double share = plan_->share(index, now);
+    // While it warms up a request weighs more, and its own one less: idle endpoints are equal whatever their share.
+    double load = (static_cast<double>(active) + share) / (plan_->weight(index) * share);
     if (plan_->algorithm() == Algorithm::random_two_choices) return load;
     float latency = state.latency.microseconds(now);
     // A new endpoint gets one request to be measured by, and no second one before the first has come back.

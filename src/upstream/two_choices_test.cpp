@@ -47,7 +47,7 @@ TEST(TwoChoices, TriedAndUnavailableOnesAreAvoided) {
     for (Algorithm algorithm : {Algorithm::random_two_choices, Algorithm::latency}) {
         auto set = endpoints_of({1, 60000, 1, 60000, 0});
         auto balancer = Balancer::make(Plan::build(set, algorithm), 3);
-        set->endpoints[3].state->available = false;
+        set->endpoints[3].state->set(Bar::unhealthy, true);
         for (int round = 0; round < 50; ++round) {
             std::vector<std::uint32_t> tried;
             for (int i = 0; i < 3; ++i) {

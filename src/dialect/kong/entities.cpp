@@ -151,7 +151,22 @@ void Route::check(schema::Checks& checks) const {
     }
 }
 
+void OutlierDetection::check(schema::Checks& checks) const {
+    if (max_ejection_time < base_ejection_time && checks.given("max_ejection_time"))
+        checks.field("max_ejection_time", "must not be less than base_ejection_time");
+}
+
+void UpstreamLimits::check(schema::Checks& checks) const {
+    if (max_retries > 0 && retry_budget)
+        checks.field("max_retries", "cannot be used with retry_budget, which takes its place");
+    if (max_pending > 0 && max_connections == 0) checks.field("max_pending", "says nothing without max_connections");
+}
+
 void Upstream::check(schema::Checks& checks) const {
+    if (panic_threshold > 0 && healthchecks.threshold > 0)
+        checks.field(
+            "panic_threshold",
+            "cannot be used with healthchecks.threshold: one asks all targets when most are out, the other none");
     if (checks.failed("hash_on") || checks.failed("hash_fallback")) return;
     auto needs = [&](std::string_view on, std::string_view value, std::string_view prefix) {
         if (!is_one_of(value, {"header", "query_arg", "uri_capture", "cookie"})) return;

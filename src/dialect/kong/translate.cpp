@@ -73,6 +73,30 @@ gateway::HealthChecks health_checks_of(const Healthchecks& checks) {
     return out;
 }
 
+gateway::OutlierDetection outlier_detection_of(const OutlierDetection& detection) {
+    return {static_cast<std::uint32_t>(detection.consecutive_5xx),
+            static_cast<std::uint32_t>(detection.consecutive_gateway_errors),
+            detection.interval,
+            detection.base_ejection_time,
+            detection.max_ejection_time,
+            detection.max_ejection_percent,
+            detection.success_rate_stdev_factor,
+            detection.latency_factor,
+            static_cast<std::uint32_t>(detection.minimum_targets),
+            static_cast<std::uint32_t>(detection.request_volume)};
+}
+
+gateway::UpstreamLimits limits_of(const UpstreamLimits& limits) {
+    gateway::UpstreamLimits out{
+        static_cast<std::uint32_t>(limits.max_connections), static_cast<std::uint32_t>(limits.max_pending),
+        static_cast<std::uint32_t>(limits.max_requests), static_cast<std::uint32_t>(limits.max_retries)};
+    if (!limits.retry_budget) return out;
+    out.has_retry_budget = true;
+    out.retry_percent = limits.retry_budget->percent;
+    out.min_retries = static_cast<std::uint32_t>(limits.retry_budget->min_retries);
+    return out;
+}
+
 gateway::HashInput hash_input(std::string_view on, const std::optional<std::string>& header,
                               const std::optional<std::string>& cookie, const std::optional<std::string>& query_arg,
                               const std::optional<std::string>& capture) {
@@ -300,6 +324,13 @@ Loader::Parent Loader::add_upstream(File& file, const Node& node, const Parent& 
     if (gateway::ActiveCheck& check = out.healthchecks.active;
         check.type != gateway::CheckType::http && check.type != gateway::CheckType::tcp)
         check.healthy_interval = check.unhealthy_interval = {};
+    if (upstream.outlier_detection) out.outlier_detection = outlier_detection_of(*upstream.outlier_detection);
+    out.max_fails = static_cast<std::uint32_t>(upstream.max_fails);
+    out.fail_timeout = upstream.fail_timeout;
+    if (const auto& slow = upstream.slow_start)
+        out.slow_start = gateway::SlowStart{slow->window, slow->aggression, slow->min_weight_percent};
+    out.panic_threshold = upstream.panic_threshold;
+    out.limits = limits_of(upstream.limits);
     if (parent.type != nullptr) out.client_certificate = parent.id;
     out.tags = std::move(upstream.tags);
     out.mark = node.mark();

@@ -131,6 +131,110 @@ struct Healthchecks {
     }
 };
 
+// ---- our own
+
+struct OutlierDetection {
+    std::int32_t consecutive_5xx = 5;
+    std::int32_t consecutive_gateway_errors = 0;
+    Seconds interval{10};
+    Seconds base_ejection_time{30};
+    Seconds max_ejection_time{300};
+    double max_ejection_percent = 50;
+    double success_rate_stdev_factor = 0;
+    double latency_factor = 0;
+    std::int32_t minimum_targets = 5;
+    std::int32_t request_volume = 100;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("consecutive_5xx", &OutlierDetection::consecutive_5xx,
+                  "Answers of 500 and above and failed attempts in a row that eject a target; 0 = never.")
+                .between(0, 1000000),
+            field("consecutive_gateway_errors", &OutlierDetection::consecutive_gateway_errors,
+                  "Answers of 502, 503 and 504 and failed attempts in a row that eject a target; 0 = never.")
+                .between(0, 1000000),
+            field("interval", &OutlierDetection::interval, "Time between two comparisons of the targets.")
+                .between(0.1, 65535),
+            field("base_ejection_time", &OutlierDetection::base_ejection_time,
+                  "How long the first ejection lasts; the second in a row lasts twice as long, and so on.")
+                .between(0.1, 65535),
+            field("max_ejection_time", &OutlierDetection::max_ejection_time, "Longest ejection.").between(0.1, 65535),
+            field("max_ejection_percent", &OutlierDetection::max_ejection_percent,
+                  "Percent of the targets that may be ejected at a time, rounded down; the last in service never is.")
+                .between(0, 100),
+            field(
+                "success_rate_stdev_factor", &OutlierDetection::success_rate_stdev_factor,
+                "Ejects targets whose success rate is this many standard deviations below the mean of all; 0 = never.")
+                .between(0, 100),
+            field("latency_factor", &OutlierDetection::latency_factor,
+                  "Ejects targets whose mean time to answer is above this many times the median of all; 0 = never.")
+                .between(0, 1000),
+            field("minimum_targets", &OutlierDetection::minimum_targets,
+                  "Targets with enough requests that a comparison needs.")
+                .between(2, 65535),
+            field("request_volume", &OutlierDetection::request_volume,
+                  "Requests of a target in an interval that make it comparable.")
+                .between(1, 1000000));
+    }
+    void check(schema::Checks& checks) const;
+};
+
+struct RetryBudget {
+    double percent = 20;
+    std::int32_t min_retries = 3;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("percent", &RetryBudget::percent, "Of the requests under way, so many may be retries.")
+                .between(0, 100),
+            field("min_retries", &RetryBudget::min_retries,
+                  "Retries at a time that are allowed however few requests "
+                  "there are.")
+                .between(0, 1000000));
+    }
+};
+struct UpstreamLimits {
+    std::int32_t max_connections = 0;
+    std::int32_t max_pending = 0;
+    std::int32_t max_requests = 0;
+    std::int32_t max_retries = 0;
+    std::optional<RetryBudget> retry_budget;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("max_connections", &UpstreamLimits::max_connections,
+                  "Connections in use at a time, over all workers; 0 = no limit. Idle ones do not count.")
+                .between(0, 10000000),
+            field("max_pending", &UpstreamLimits::max_pending,
+                  "Requests that may wait for a connection, for `connect_timeout` at most; others get 503. 0 = none.")
+                .between(0, 10000000),
+            field("max_requests", &UpstreamLimits::max_requests, "Requests under way at a time; 0 = no limit.")
+                .between(0, 10000000),
+            field("max_retries", &UpstreamLimits::max_retries,
+                  "Retries under way at a time; 0 = no limit. Beyond, the first failure is the answer.")
+                .between(0, 10000000),
+            field("retry_budget", &UpstreamLimits::retry_budget, "A share of the requests, in place of max_retries."));
+    }
+    void check(schema::Checks& checks) const;
+};
+
+struct SlowStart {
+    Seconds window{0};
+    double aggression = 1;
+    double min_weight_percent = 10;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("window", &SlowStart::window, "How long a target that is new or back takes to its whole share.")
+                .required()
+                .between(0, 65535),
+            field("aggression", &SlowStart::aggression, "1 = the share grows evenly; above, faster at first.")
+                .between(0.01, 100),
+            field("min_weight_percent", &SlowStart::min_weight_percent, "Percent of its weight that it begins with.")
+                .between(1, 100));
+    }
+};
+
 struct Upstream {
     static constexpr std::string_view title = "upstream";
     static constexpr std::string_view description =
@@ -158,6 +262,12 @@ struct Upstream {
     Reference client_certificate;
     bool use_srv_name = false;
     Healthchecks healthchecks;
+    std::optional<OutlierDetection> outlier_detection;
+    std::int32_t max_fails = 0;
+    Seconds fail_timeout{10};
+    std::optional<SlowStart> slow_start;
+    UpstreamLimits limits;
+    double panic_threshold = 0;
     schema::Set<std::string> tags;
 
     static constexpr auto fields() {
@@ -192,7 +302,24 @@ struct Upstream {
             field("host_header", &Upstream::host_header, "Host that the targets see.").matches(host_port_format),
             field("client_certificate", &Upstream::client_certificate, "Certificate shown to the targets."),
             field("use_srv_name", &Upstream::use_srv_name, "Whether Host is the name in the SRV record."),
-            field("healthchecks", &Upstream::healthchecks, "How targets are judged."), tags_field<Upstream>());
+            field("healthchecks", &Upstream::healthchecks, "How targets are judged."),
+            field("outlier_detection", &Upstream::outlier_detection,
+                  "Ejects targets that do worse than the others, for a while. Our addition."),
+            field(
+                "max_fails", &Upstream::max_fails,
+                "Failed attempts within `fail_timeout` that take a target out for as long; 0 = never. Our addition, as "
+                "in nginx.")
+                .between(0, 1000000),
+            field("fail_timeout", &Upstream::fail_timeout, "See `max_fails`.").between(0.1, 65535),
+            field("slow_start", &Upstream::slow_start,
+                  "How targets that are new or back come to their share of the requests. Our addition."),
+            field("limits", &Upstream::limits,
+                  "What the upstream may have to do at a time; beyond, 503. Our addition."),
+            field("panic_threshold", &Upstream::panic_threshold,
+                  "When less than this percent of the weight is in service, requests go to all targets, bad ones as "
+                  "well; 0 = never. Our addition.")
+                .between(0, 100),
+            tags_field<Upstream>());
     }
     void check(schema::Checks& checks) const;
 };

@@ -197,8 +197,10 @@ Finding Cache::finish(const std::string& name, Entry& entry, Answer answer, Inst
     } else {
         bool failed = answer.kind == Answer::Kind::failed;
         entry.fresh_until = later(now, failed ? settings_.error_ttl : settings_.not_found_ttl);
-        // A name that resolved goes on resolving until its records are too old even as stale ones.
-        if (!before || !before->is_resolved() || now >= entry.stale_until) {
+        // A name that resolved goes on resolving until its records are too old even as stale ones. If nobody answers at
+        // all that says nothing about the name: who watches it keeps what there is, however old.
+        bool is_kept = before && before->is_resolved() && (now < entry.stale_until || (failed && entry.watchers > 0));
+        if (!is_kept) {
             entry.records =
                 records_of(failed ? Records::State::failed : Records::State::not_found, {}, std::move(answer.detail));
             entry.stale_until = 0;

@@ -150,6 +150,22 @@ TEST_F(CacheTest, ANameThatResolvedOnceGoesOnWhateverDnsSaysUntilStaleTtl) {
     EXPECT_EQ(answer(found({"1.1.1.1"})), "1.1.1.1 (news)");
 }
 
+TEST_F(CacheTest, ServersThatAreSilentForDaysTakeNoWatchedNameAway) {
+    settings.stale_ttl = seconds(60);
+    static_cast<void>(cache().watch("a", now));
+    query();
+    answer(found({"1.1.1.1"}, 10));
+    for (Instant end = now + 3 * 86'400 * second; now < end;) {
+        now = std::max(now + 600 * second, cache().next_due());
+        ASSERT_EQ(query(), "a A");
+        ASSERT_EQ(answer(failed()), "1.1.1.1");
+        ASSERT_EQ(text(cache().known("a", now)), "1.1.1.1");
+    }
+    now = std::max(now, cache().next_due());
+    query();
+    EXPECT_EQ(answer(nothing()), "not found (news)") << "an answer counts, and stale_ttl is long over";
+}
+
 TEST_F(CacheTest, ARequestWaitsOnlyForTheFirstAnswer) {
     EXPECT_EQ(cache().request("a", now), nullptr);
     EXPECT_EQ(cache().request("A", now), nullptr);
