@@ -61,7 +61,9 @@ void identify_client(Transaction& transaction, const net::Socket& connection, co
     client.remote = remote;
     client.local = local;
     client.address = connection.client();
-    client.is_trusted = !settings.trusted_ips.empty() && is_trusted(remote.ip, settings);
+    // Behind the PROXY protocol it is the client's own fields that come through: it must be trusted as well.
+    client.is_trusted = !settings.trusted_ips.empty() && is_trusted(remote.ip, settings) &&
+                        is_trusted(connection.client().ip, settings);
     client.scheme = client.tls != nullptr ? "https" : "http";
     client.forwarded_host = transaction.request.host;
     client.forwarded_port = public_port(local.port, settings);

@@ -105,7 +105,9 @@ Chain::Chain(std::vector<Step> steps, Index route, Index service)
 
 namespace {
 bool runs_on(const Instance& instance, const Exchange& exchange) {
-    return exchange.client.scheme == "https" ? instance.on_https : instance.on_http;
+    if (exchange.client.scheme == "https" ? instance.on_https : instance.on_http) return true;
+    // What looks at certificates goes by the connection too: no field of a request talks it away.
+    return instance.on_https && exchange.client.tls != nullptr && instance.type->asks_for_certificates != nullptr;
 }
 }  // namespace
 

@@ -167,5 +167,29 @@ TEST_F(ChainTest, AUseForOneSchemeLetsTheOtherPass) {
     EXPECT_EQ(ran(), "");
 }
 
+// A proxy's X-Forwarded-Proto says `http` where the connection has TLS: what looks at certificates runs nonetheless.
+TEST_F(ChainTest, CertificatesAreLookedAtWhateverAFieldSays) {
+    Type certificates = type_named("certificates", 1100);
+    certificates.asks_for_certificates = [](const void*) { return std::vector<std::string>(); };
+    add(certificates, "certificates", 0).on_http = false;
+    add(auth, "auth", 0).on_http = false;
+    Chains chains;
+    for (const Instance& instance : made) chains.add(instance);
+    chains.seal();
+    auto ran_over = [&](const net::tls::Layer* layer, std::string_view scheme) {
+        auto on = exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        on->client.tls = layer;
+        on->client.scheme = scheme;
+        EXPECT_EQ(chains.chain(0, 0)->on_request(*on), Verdict::go_on);
+        return std::string(on->client_headers.first("X-Ran"));
+    };
+    char stands_for_one = 0;
+    const auto* layer = reinterpret_cast<const net::tls::Layer*>(&stands_for_one);
+    EXPECT_EQ(ran_over(layer, "https"), "certificates auth");
+    EXPECT_EQ(ran_over(layer, "http"), "certificates");
+    EXPECT_EQ(ran_over(nullptr, "http"), "");
+    EXPECT_EQ(ran_over(nullptr, "https"), "certificates auth");
+}
+
 }  // namespace
 }  // namespace plugin

@@ -43,9 +43,11 @@ struct ClientSide {
     net::SocketAddress local;    // the listener's address
     net::SocketAddress address;  // the client itself: differs from `remote` behind trusted proxies (real_ip_header)
     const net::tls::Layer* tls = nullptr;  // of its connection; null: the connection is plain
-    bool is_trusted = false;               // `remote` is one of trusted_ips: its X-Forwarded-* fields count
-    std::string_view scheme = "http";      // after X-Forwarded-Proto of a trusted proxy
-    std::string_view forwarded_host;       // what the client called us
+    // `remote` is one of trusted_ips, and so is the client that it names by the PROXY protocol, if it names one: its
+    // X-Forwarded-* fields count.
+    bool is_trusted = false;
+    std::string_view scheme = "http";  // after X-Forwarded-Proto of a trusted proxy
+    std::string_view forwarded_host;   // what the client called us
     std::uint16_t forwarded_port = 0;
     std::uint64_t connection = 0;           // number of the connection on its core
     std::uint64_t connection_requests = 0;  // on it so far, with this one
@@ -66,6 +68,8 @@ struct Identity {
     bool is_authenticated = false;             // a credential was right; an anonymous consumer has none
     std::string_view credential;               // what identifies it: X-Credential-Identifier
     std::span<const std::string_view> groups;  // authenticated groups that come from elsewhere than a consumer
+    // SHA-256 of the client's verified certificate, whatever else it has proven since: the upstream may be told of it.
+    std::string_view certificate;
 };
 
 // A try at an upstream that has failed.

@@ -68,14 +68,14 @@ void remove_owned(http::Headers& headers, std::span<const std::string> names) {
 }
 
 void identify(Exchange& exchange, const Consumer* consumer, std::string_view identifier) {
-    exchange.identity = {consumer, true, identifier, {}};
+    exchange.identity = {consumer, true, identifier, {}, exchange.identity.certificate};
     tell_consumer(exchange, consumer);
     set_or_remove(exchange.request.headers, "X-Credential-Identifier", identifier);
     exchange.request.headers.remove("X-Anonymous-Consumer");
 }
 
 void stay_anonymous(Exchange& exchange, const Consumer& consumer) {
-    exchange.identity = {&consumer, false, {}, {}};
+    exchange.identity = {&consumer, false, {}, {}, exchange.identity.certificate};
     tell_consumer(exchange, &consumer);
     exchange.request.headers.remove("X-Credential-Identifier");
     exchange.request.headers.set("X-Anonymous-Consumer", "true");

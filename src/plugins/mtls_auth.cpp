@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "crypto/base64.h"
+#include "crypto/hash.h"
 #include "net/tls/client_authorities.h"
 #include "net/tls/layer.h"
 #include "observe/log.h"
@@ -85,8 +86,9 @@ struct Finding {
     std::int64_t until_ms = 0;  // wall clock
     bool holds = false;
     const Consumer* consumer = nullptr;
-    std::string credential;  // X-Credential-Identifier
-    std::string group;       // without a look-up of consumers
+    std::string credential;   // X-Credential-Identifier
+    std::string certificate;  // its SHA-256, in hexadecimal
+    std::string group;        // without a look-up of consumers
     std::string subject;
     std::string alternatives;
     std::string client_cert;  // fields that are handed over, ready
@@ -110,9 +112,18 @@ class Findings {
     std::unordered_map<std::string, std::unique_ptr<Finding>> by_chain_;
 };
 
+// A comma of a name's own as %2C: who is told the names takes them apart.
 std::string joined(const std::vector<std::string>& parts) {
     std::string out;
-    for (const std::string& part : parts) out += (out.empty() ? "" : ", ") + part;
+    for (const std::string& part : parts) {
+        if (!out.empty()) out += ", ";
+        for (char c : part) {
+            if (c == ',')
+                out += "%2C";
+            else
+                out += c;
+        }
+    }
     return out;
 }
 
@@ -288,22 +299,22 @@ struct MtlsAuth {
     base::Task<Verdict> wait_request(Exchange& exchange) const {
         const PeerChain& chain = *exchange.client.tls->peer_chain();
         net::tls::ClientProof proof = authorities_->prove(chain, exchange.worker.loop.wall_now() / 1000);
-        bool is_sure = true;
+        // That long, what the authorities say is believed.
+        std::int64_t until_ms = exchange.worker.loop.wall_now() + config.cert_cache_ttl.count();
         for (std::size_t i = 0; i + 1 < proof.chain.size() && proof.holds(); ++i) {
             const x509_st* certificate = proof.chain[i].get();
             const x509_st* issuer = proof.chain[i + 1].get();
-            std::optional<net::tls::Ruling> ruling =
+            std::optional<Revocations::Said> said =
                 revocations_->known(Revocations::key_of(certificate, issuer, *ways_));
-            if (!ruling) ruling = co_await revocations_->ask(exchange.worker.loop, certificate, issuer, ways_);
-            take(*ruling, certificate, i == 0, proof, is_sure);
+            if (!said) said = co_await revocations_->ask(exchange.worker.loop, certificate, issuer, ways_);
+            until_ms = std::min<std::int64_t>(until_ms, exchange.worker.loop.wall_now() + said->lasts.count());
+            take(*said, certificate, i == 0, proof);
         }
         // An authority of the list itself: nobody says whether that was taken back.
         if (is_strict() && proof.holds() && proof.chain.size() == 1) proof.fault = "nobody answers for it";
         Findings& known = (*findings_)[exchange.worker.index];
         Finding finding = weigh(chain, proof, exchange.worker.loop.wall_now());
-        std::int64_t now_ms = exchange.worker.loop.wall_now();
-        std::chrono::milliseconds most = is_sure ? config.cert_cache_ttl : longest_refusal;
-        finding.until_ms = std::min<std::int64_t>(finding.until_ms, now_ms + most.count());
+        finding.until_ms = std::min(finding.until_ms, until_ms);
         co_return act(exchange, known.keep(chain.fingerprint(), std::move(finding)));
     }
 
@@ -311,13 +322,11 @@ struct MtlsAuth {
     [[nodiscard]] bool is_strict() const { return config.revocation_check_mode == "STRICT"; }
     // STRICT: of the client's own certificate its authority must say that it is good; of the others, if it says
     // anything.
-    void take(const net::tls::Ruling& ruling, const x509_st* certificate, bool is_own, net::tls::ClientProof& proof,
-              bool& is_sure) const {
+    void take(const net::tls::Ruling& ruling, const x509_st* certificate, bool is_own,
+              net::tls::ClientProof& proof) const {
         if (ruling.standing == net::tls::Standing::revoked) proof.fault = "it was taken back";
         if (ruling.standing != net::tls::Standing::unknown) return;
-        is_sure = false;
-        bool has_source = !net::tls::ocsp_sources(certificate).empty() || !net::tls::crl_sources(certificate).empty();
-        if (is_strict() && (is_own || has_source))
+        if (is_strict() && (is_own || net::tls::names_who_to_ask(certificate)))
             proof.fault = "it is not known whether it was taken back: " + ruling.fault;
     }
 
@@ -327,6 +336,7 @@ struct MtlsAuth {
         base::Arena& arena = exchange.arena;
         http::Headers& headers = exchange.request.headers;
         identify(exchange, finding.consumer, arena.copy(finding.credential));
+        exchange.identity.certificate = arena.copy(finding.certificate);
         if (config.skip_consumer_lookup) {
             if (!finding.group.empty()) {
                 auto* groups = new (arena.allocate(sizeof(std::string_view), alignof(std::string_view)))
@@ -362,9 +372,11 @@ struct MtlsAuth {
         }
         out.subject = names.subject;
         out.alternatives = joined(names.alternatives);
+        std::string leaf = net::tls::encoded(chain.leaf());
+        out.certificate = crypto::hex(crypto::digest(crypto::Hash::sha256, leaf).view());
         if (config.skip_consumer_lookup) {
             out.group = config.authenticated_group_by == "DN" ? names.subject : names.common_name;
-            out.credential = out.group;
+            out.credential = out.group.empty() ? out.certificate : out.group;
         } else {
             find_consumer(names, proof, out);
             if (out.consumer == nullptr) {
@@ -372,7 +384,6 @@ struct MtlsAuth {
                 return out;
             }
         }
-        std::string leaf = net::tls::encoded(chain.leaf());
         if (config.forward_certificate == "rfc9440") {
             out.client_cert = byte_sequence(leaf);
             // RFC 9440 2.3: the others as they were verified; whoever trusts them knows the last one.

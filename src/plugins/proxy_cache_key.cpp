@@ -143,6 +143,7 @@ std::string_view identity_of(Exchange& exchange, const ProxyCacheConfig& config,
     if (config.identity == CacheIdentity::consumer && identity.consumer != nullptr) return exchange.arena.copy(out);
     if (!identity.credential.empty()) add('c', identity.credential);
     for (std::string_view group : identity.groups) add('g', group);
+    if (!identity.certificate.empty()) add('x', identity.certificate);
     add_secrets('a', Known::authorization);
     std::size_t before = out.size();
     // A session is one, too; and a token may have come in a cookie.

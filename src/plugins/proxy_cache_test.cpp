@@ -171,6 +171,27 @@ TEST_F(ProxyCacheTest, IdentitiesDoNotLookAlike) {
     EXPECT_EQ(run(*made), Verdict::go_on);
 }
 
+// The upstream may be told which certificate it is, of clients that are one consumer or none.
+TEST_F(ProxyCacheTest, CertificatesShareNothing) {
+    use("proxy-cache", "{strategy: memory}");
+    auto status = [&](std::string_view certificate, const Consumer* consumer, bool goes_on) {
+        auto made = exchange(std::string(get));
+        identify(*made, consumer, "alice");
+        made->identity.certificate = certificate;
+        identify(*made, consumer, "alice");  // by another plugin, behind it
+        bool has_gone_on = run(*made) == Verdict::go_on;
+        EXPECT_EQ(has_gone_on, goes_on) << certificate;
+        if (has_gone_on) fetch(*made, {});
+    };
+    Consumer alice{base::Uuid::parse("11111111-1111-1111-1111-111111111111").value(), 0, "alice", {}, {}};
+    for (const Consumer* consumer : {static_cast<const Consumer*>(nullptr), static_cast<const Consumer*>(&alice)}) {
+        status("one", consumer, true);
+        status("two", consumer, true);
+        status("one", consumer, false);
+        status("", consumer, true);
+    }
+}
+
 TEST_F(ProxyCacheTest, CookiesAreCredentials) {
     use("proxy-cache", "strategy: memory");
     Upstream upstream{200, "Content-Type: text/plain\r\nCache-Control: max-age=60\r\n", "alice's"};

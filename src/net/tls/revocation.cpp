@@ -32,17 +32,6 @@ std::int64_t seconds_of(const ASN1_TIME* time) {
     return time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1 ? 0 : ::timegm(&parts);
 }
 
-bool is_web(std::string_view url) {
-    auto begins = [&](std::string_view scheme) {
-        return url.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), url.begin(), [](char a, char b) {
-                   return a == ((b >= 'A' && b <= 'Z') ? b + 32 : b);
-               });
-    };
-    constexpr std::size_t longest = 2048;
-    return url.size() <= longest && (begins("http://") || begins("https://")) &&
-           std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
 void add_source(std::vector<std::string>& sources, const ASN1_STRING* text) {
     std::string_view url(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
                          static_cast<std::size_t>(ASN1_STRING_length(text)));
@@ -63,6 +52,17 @@ Ruling unknown(std::string why) {
 }
 
 }  // namespace
+
+bool is_web(std::string_view url) {
+    auto begins = [&](std::string_view scheme) {
+        return url.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), url.begin(), [](char a, char b) {
+                   return a == ((b >= 'A' && b <= 'Z') ? b + 32 : b);
+               });
+    };
+    constexpr std::size_t longest = 2048;
+    return url.size() <= longest && (begins("http://") || begins("https://")) &&
+           std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
 
 std::vector<std::string> ocsp_sources(const X509* certificate) {
     std::vector<std::string> out;
@@ -92,6 +92,17 @@ std::vector<std::string> crl_sources(const X509* certificate) {
         }
     }
     return out;
+}
+
+bool names_who_to_ask(const X509* certificate) {
+    if (X509_get_ext_by_NID(certificate, NID_crl_distribution_points, -1) >= 0) return true;
+    if (X509_get_ext_by_NID(certificate, NID_info_access, -1) < 0) return false;
+    using Access = std::unique_ptr<AUTHORITY_INFO_ACCESS, Freed<AUTHORITY_INFO_ACCESS_free>>;
+    Access access(
+        static_cast<AUTHORITY_INFO_ACCESS*>(X509_get_ext_d2i(certificate, NID_info_access, nullptr, nullptr)));
+    for (int i = 0; access && i < sk_ACCESS_DESCRIPTION_num(access.get()); ++i)
+        if (OBJ_obj2nid(sk_ACCESS_DESCRIPTION_value(access.get(), i)->method) == NID_ad_OCSP) return true;
+    return !access;  // unreadable; else it says only where the issuer's certificate is
 }
 
 // ---- OCSP
@@ -178,7 +189,10 @@ base::Result<std::shared_ptr<const RevocationList>> RevocationList::parse(std::s
     }
     if (list == nullptr) return failed("CRL");
     std::shared_ptr<RevocationList> out(new RevocationList(list));
+    if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0)
+        return base::Error::us(base::Code::invalid, "the CRL lists changes only");
     out->until_s_ = seconds_of(X509_CRL_get0_nextUpdate(list));
+    out->size_ = text.size();
     return std::shared_ptr<const RevocationList>(std::move(out));
 }
 

@@ -26,10 +26,15 @@ struct Ruling {
     std::string fault;         // why it is unknown
 };
 
-// Where a certificate says that its authority can be asked: http and https only, few.
+// http or https, whatever the case, of printable characters.
+[[nodiscard]] bool is_web(std::string_view url);
+
+// Where a certificate says that its authority can be asked: of the web only, few.
 inline constexpr std::size_t most_sources = 4;
 [[nodiscard]] std::vector<std::string> ocsp_sources(const x509_st* certificate);
 [[nodiscard]] std::vector<std::string> crl_sources(const x509_st* certificate);
+// Its authority means to say something about it, be it at a place that cannot be read here.
+[[nodiscard]] bool names_who_to_ask(const x509_st* certificate);
 
 class OcspQuestion {
   public:
@@ -54,7 +59,8 @@ class OcspQuestion {
     std::string bytes_;
 };
 
-// A list of what one authority has taken back. Immutable, any thread.
+// A whole list of what one authority has taken back: one of changes only (RFC 5280 5.2.4) is refused. Immutable, any
+// thread.
 class RevocationList {
   public:
     static constexpr std::size_t most_bytes = 16 * 1024 * 1024;
@@ -64,12 +70,14 @@ class RevocationList {
 
     [[nodiscard]] bool is_of(const x509_st* issuer) const;
     [[nodiscard]] std::int64_t until_s() const { return until_s_; }  // 0: it does not say
+    [[nodiscard]] std::size_t size() const { return size_; }         // bytes that it was parsed from
     [[nodiscard]] Ruling about(x509_st* certificate, x509_st* issuer, std::int64_t now_s) const;
 
   private:
     explicit RevocationList(X509_crl_st* list) : list_(list) {}
     X509_crl_st* list_;
     std::int64_t until_s_ = 0;
+    std::size_t size_ = 0;
 };
 
 }  // namespace net::tls

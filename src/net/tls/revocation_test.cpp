@@ -96,6 +96,18 @@ TEST_F(RevocationTest, SourcesAreFewAndOfTheWeb) {
     EXPECT_TRUE(ocsp_sources(alice.get()).empty());
 }
 
+TEST_F(RevocationTest, WhoIsToBeAskedMayBeOutOfReach) {
+    auto names = [&](int kind, const std::string& value) {
+        return names_who_to_ask(root.sign("x", {.extensions = {{kind, value}}}).get());
+    };
+    EXPECT_FALSE(names_who_to_ask(alice.get()));
+    EXPECT_FALSE(names(NID_info_access, "caIssuers;URI:http://a/"));
+    EXPECT_TRUE(names(NID_info_access, "caIssuers;URI:http://a/,OCSP;URI:ldap://a/"));
+    EXPECT_TRUE(names(NID_crl_distribution_points, "URI:ldap://a/"));
+    EXPECT_TRUE(names(NID_crl_distribution_points, "DER:0102"));
+    EXPECT_TRUE(names(NID_info_access, "DER:0102"));
+}
+
 TEST(RevocationSeeds, AreReadWithoutHarm) {
     std::filesystem::path folder = std::filesystem::path(CARDEA_SOURCE_DIR) / "tests/fuzz/revocation_fuzz";
     int count = 0;

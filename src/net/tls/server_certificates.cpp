@@ -158,6 +158,8 @@ base::Result<std::shared_ptr<const ServerCertificates>> ServerCertificates::make
         if (!made)
             return Error::us(Code::invalid, fmt::format("certificate of {}: {}", entry.names[0], made.error().detail));
         out->staple(made->get());
+        // A second hello, after HelloRetryRequest, comes to the context that the first one has chosen.
+        if (!out->clients_.is_empty()) SSL_CTX_set_client_hello_cb(made->get(), &Choice::ask, out.get());
         for (const std::string& name : entry.names) out->by_name_.emplace(normal(name), *made);
     }
     return std::shared_ptr<const ServerCertificates>(std::move(out));

@@ -131,6 +131,34 @@ TEST_F(ServerCertificatesTest, WhoComesBackIsKnownAlsoAfterAReload) {
     }
 }
 
+// The first hello, which named somebody who is not asked, has chosen the context of its name already.
+TEST_F(ServerCertificatesTest, ASecondHelloIsAskedByItsOwnName) {
+    ClientRules rules;
+    rules.cover(rules.add({}), ClientRules::Kind::exact, "secure.example");
+    auto certificates = ServerCertificates::make({}, {{{identity("named")}, {"open.example", "secure.example"}}},
+                                                 {identity("fallback")}, std::move(rules));
+    ASSERT_TRUE(certificates.ok());
+    std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+    Session client(SSL_new(context.get()));
+    Session server = (*certificates)->session(Offer::http1);
+    BIO* one = nullptr;
+    BIO* other = nullptr;
+    BIO_new_bio_pair(&one, 1 << 20, &other, 1 << 20);
+    SSL_set_bio(client.get(), one, one);
+    SSL_set_bio(server.get(), other, other);
+    SSL_set_connect_state(client.get());
+    SSL_set1_groups_list(client.get(), "P-256:P-384");
+    SSL_set1_groups_list(server.get(), "P-384");  // not the one that the client begins with
+    SSL_set_tlsext_host_name(client.get(), "open.example");
+    SSL_do_handshake(client.get());
+    SSL_do_handshake(server.get());
+    EXPECT_EQ(SSL_get_verify_mode(server.get()), SSL_VERIFY_NONE);
+    SSL_set_tlsext_host_name(client.get(), "secure.example");
+    SSL_do_handshake(client.get());
+    SSL_do_handshake(server.get());
+    EXPECT_EQ(SSL_get_verify_mode(server.get()), SSL_VERIFY_PEER);
+}
+
 TEST_F(ServerCertificatesTest, WhatCannotBeShownIsRefused) {
     Identity good = identity("good");
     Identity other = identity("other");
