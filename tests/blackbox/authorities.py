@@ -23,7 +23,7 @@ default_crl_days = 1
 policy = any
 unique_subject = no
 [any]
-commonName = supplied
+commonName = optional
 organizationName = optional
 [req]
 distinguished_name = name
