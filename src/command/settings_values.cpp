@@ -96,8 +96,6 @@ base::Result<gateway::ListenAddress> read_one_listen(View text) {
             return invalid(fmt::format("{}: {}", address, read.error().detail));
         text = trimmed(text.substr(size));
     }
-    if (out.http2 && !out.ssl)
-        return invalid(fmt::format("{}: flag http2: HTTP/2 is served over TLS only: add ssl", address));
     return out;
 }
 }  // namespace
