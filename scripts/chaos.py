@@ -32,6 +32,7 @@ DOCUMENT = """_format_version: "3.0"
 upstreams:
 - name: backends
   targets: [{{target: "{name}:{port}", weight: 100}}]
+  panic_threshold: 30
   healthchecks:
     active:
       type: http

@@ -227,7 +227,10 @@ void Stream::tell_sent() {
     client_->sent_bytes(sent);
 }
 
-void Stream::start_receive(net::Socket&) { give_credit(); }
+void Stream::start_receive(net::Socket& socket) {
+    give_credit();
+    socket.wants_input = false;  // it says so again with each piece that is taken: each is credited
+}
 
 void Stream::start_send(net::Socket& socket) {
     if (is_closed()) return socket.send_failed(net::IoStatus::reset);

@@ -3,7 +3,7 @@
 namespace plugin {
 namespace {
 
-constexpr std::string_view request = "GET /a HTTP/1.1\r\nHost: a\r\n";
+constexpr std::string_view request = "GET /a HTTP/1.1\r\nHost: a";
 
 class AdmissionControlTest : public PluginTest {};
 
@@ -37,12 +37,14 @@ TEST_F(AdmissionControlTest, LetsOneWaitForItsTurnOrForItsDeadline) {
 }
 
 TEST_F(AdmissionControlTest, APoolIsSharedAndOutlivesAReload) {
-    use("admission-control", "{limit: 2, queue: 0, pool: all, priority: high}");
+    use("admission-control", "{limit: 3, queue: 0, pool: all, priority: high}");
     auto first = exchange(std::string(request));
+    auto second = exchange(std::string(request));
     EXPECT_EQ(run(*first), Verdict::go_on);
+    EXPECT_EQ(run(*second), Verdict::go_on);
     std::shared_ptr<void> before = under_test;
-    use("admission-control", "{limit: 2, queue: 0, pool: all, priority: low}");
-    EXPECT_EQ(answer(std::string(request)).substr(0, 3), "503");  // low ones find two thirds: one place
+    use("admission-control", "{limit: 3, queue: 0, pool: all, priority: low}");
+    EXPECT_EQ(answer(std::string(request)).substr(0, 3), "503");  // low ones find two thirds of the places
 }
 
 TEST_F(AdmissionControlTest, RefusesBadSettings) {
