@@ -111,13 +111,14 @@ def the_urgent_go_first_in_a_shared_pool(t):
                         workers=2)
     low = [asked(t, gateway) for _ in range(2)]
     wait_until(lambda: slow.inside == 2, "the share of low ones is used up")
-    waiting = [asked(t, gateway) for _ in range(2)]
-    wait_until(lambda: number(t, gateway, "waiting") == 2, "the line is full of them")
+    waiting = []
+    for place in range(2):
+        waiting.append(asked(t, gateway))
+        wait_until(lambda: number(t, gateway, "waiting") == place + 1, "the line is full of them")
     urgent = asked(t, gateway, "/orders")
     wait_until(lambda: slow.inside == 3, "an urgent one still finds a place")
     second = asked(t, gateway, "/orders")
-    sent_away = [one for one in waiting[1:]]
-    equal(sent_away[0].response().status, 503, "the last low one makes room in the line")
+    equal(waiting[1].response().status, 503, "the last low one makes room in the line")
     slow.let(4)
     equal([one.response().status for one in low + [urgent, second]], [200] * 4, "statuses")
     slow.let()

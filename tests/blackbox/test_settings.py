@@ -62,11 +62,11 @@ def bad_values_are_all_named(t):
 
 @test
 def unsafe_to_ignore_is_refused(t):
-    """http2 without ssl, pages with ssl: nothing may listen in a way that was not asked for."""
+    """Pages with ssl, streams: nothing may listen in a way that was not asked for."""
     upstream = t.upstream()
     folder = t.folder()
     (folder / "kong.yaml").write_text(proxy_to(upstream.port))
-    for setting in ("proxy_listen=127.0.0.1:0 http2", "status_listen=127.0.0.1:0 ssl", "stream_listen=127.0.0.1:9", "ssl_cert=/x.pem"):
+    for setting in ("status_listen=127.0.0.1:0 ssl", "stream_listen=127.0.0.1:9", "ssl_cert=/x.pem"):
         finished = command("run", folder / "kong.yaml", "--set", setting, "--admin-listen", "127.0.0.1:0", loop=t.loop)
         equal(finished.returncode, 1, f"exit code with {setting}")
 
