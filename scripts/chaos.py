@@ -145,11 +145,11 @@ class World:
         document = folder / "chaos.yaml"
         document.write_text(DOCUMENT.format(name=NAME, port=self.port))
         self.log = folder / "gateway.log"
-        self.gateway_pid_file = folder / "gateway.pid"
-        settings = {"dns_resolver": f"127.0.0.1:{self.dns_port}", "dns_hostsfile": "", "log": "off", "keepalive_requests": "0"}
-        words = [str(binary), "run", str(document), "--listen", f"127.0.0.1:{self.listen}", "--admin-listen", "off"]
+        settings = {"dns_resolver": f"127.0.0.1:{self.dns_port}", "dns_hostsfile": "", "keepalive_requests": "0"}
+        words = [str(binary), "run", str(document), "--listen", f"127.0.0.1:{self.listen}", "--admin-listen", "off",
+                 "--log", "off"]
         for name, value in settings.items():
-            words += ["--set", f"{name}={value}"] if name != "log" else ["--log", value]
+            words += ["--set", f"{name}={value}"]
         time.sleep(0.3)
         self.gateway = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=open(self.log, "wb"), start_new_session=True)
         self.wait_for_answer()

@@ -1,9 +1,9 @@
 #include "base/work_thread.h"
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <utility>
-
-#include "base/priority.h"
 
 namespace base {
 
@@ -43,7 +43,7 @@ void WorkThread::abandon() {
 }
 
 void WorkThread::serve(Works& works) {
-    if (works.niceness != 0) give_way(works.niceness);
+    if (works.niceness != 0) setpriority(PRIO_PROCESS, 0, works.niceness);  // Linux: of the calling thread only
     std::unique_lock guard(works.lock);
     while (true) {
         works.come.wait(guard, [&works] { return !works.waiting.empty() || works.is_ending; });

@@ -16,7 +16,6 @@
 #include <thread>
 
 #include "admin/pages.h"
-#include "base/priority.h"
 #include "base/version.h"
 #include "command/documents.h"
 #include "command/events.h"
@@ -49,9 +48,9 @@ std::string text_of(const schema::Problems& problems, const std::vector<std::str
 // Runs work that may take long beside the serving threads, and gives way to them. A thread of its own, since a process
 // may not take its priority back, and a successor is forked from the control thread.
 template <typename Work>
-void run_aside(Work work) {
+void give_way(Work work) {
     std::thread([&] {
-        base::give_way(low_priority);
+        setpriority(PRIO_PROCESS, 0, low_priority);  // Linux: of the calling thread only
         work();
     }).join();
 }
@@ -312,7 +311,7 @@ void Program::reload() {
     notify_supervisor("RELOADING=1");
     std::string report;
     bool is_loaded = false;
-    run_aside([&] { is_loaded = load(report); });
+    give_way([&] { is_loaded = load(report); });
     notify_supervisor("READY=1");
     if (is_loaded)
         log(Level::notice, "reload", "a new configuration is served",
@@ -343,7 +342,7 @@ void Program::control() {
     while (true) {
         // A changed file is looked at once it has been quiet for a moment: editors write in several steps.
         Events::Happened happened = events_.wait(reload_pending ? 50ms : 1000ms);
-        if (server_->has_retired()) run_aside([&] { server_->tidy(); });
+        if (server_->has_retired()) give_way([&] { server_->tidy(); });
         if (happened.signal == SIGTERM || happened.signal == SIGINT) {
             if (successor_) kill(successor_->process, SIGTERM);  // the end is meant for both
             return;

@@ -5,6 +5,7 @@
 #include "gateway/connection.h"
 #include "gateway/greeting.h"
 #include "gateway/proxied_greeting.h"
+#include "gateway/turn_away.h"
 #include "observe/log.h"
 
 namespace gateway {
@@ -13,30 +14,10 @@ namespace {
 
 using observe::Counter;
 
-// Clients that are told about the limit at one time, a core; further ones are just closed.
-constexpr int most_refusing = 16;
-constexpr net::Milliseconds refusal_time{1'000};
 constexpr std::string_view refusal =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 21\r\nRetry-After: "
     "1\r\n"
     "Connection: close\r\n\r\nToo many connections\n";
-
-// Answers before there is a request, then reads on for a moment: closing with unread input would take the answer back.
-base::Detached refuse(net::SocketPtr socket) {
-    static thread_local int refusing = 0;
-    if (refusing >= most_refusing) co_return;
-    ++refusing;
-    net::Instant deadline = net::after(socket->loop().now(), refusal_time);
-    if (co_await socket->send(net::Slice::constant(refusal), deadline) == net::IoStatus::ok) {
-        socket->shutdown_write();
-        net::IoStatus status = net::IoStatus::ok;
-        for (int i = 0; i < 16 && status == net::IoStatus::ok; ++i) {
-            net::Received received = co_await socket->receive(deadline);
-            status = received.status;
-        }
-    }
-    --refusing;
-}
 
 }  // namespace
 
@@ -55,7 +36,7 @@ void Acceptor::accepted(net::SocketPtr socket, const net::SocketAddress& local) 
                       {"connections", core_.process.connections()},
                       {"not_shown", *held_back}});
     if (!tls_ && front_ == Front::clients)
-        refuse(std::move(socket));  // else just closed: an answer would cost a handshake
+        turn_away(std::move(socket), refusal);  // else just closed: an answer would cost a handshake
 }
 
 void Acceptor::accept_failed(net::IoStatus status) {

@@ -5,32 +5,16 @@
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
 #include "gateway/greeting.h"
+#include "gateway/turn_away.h"
 #include "observe/log.h"
 
 namespace gateway {
 
 namespace {
 
-constexpr net::Milliseconds refusal_time{1'000};
-constexpr int most_refusing = 16;  // who is told at one time, a core; others are just closed
 constexpr std::string_view refusal =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 42\r\n"
     "Connection: close\r\n\r\nThis port is for proxies (PROXY protocol)\n";
-
-// What comes is read for a moment: closing with unread input would take the answer back.
-base::Detached tell(net::SocketPtr socket) {
-    static thread_local int refusing = 0;
-    if (refusing >= most_refusing) co_return;
-    ++refusing;
-    net::Instant deadline = net::after(socket->loop().now(), refusal_time);
-    net::IoStatus status = co_await socket->send(net::Slice::constant(refusal), deadline);
-    if (status == net::IoStatus::ok) socket->shutdown_write();
-    for (int i = 0; i < 16 && status == net::IoStatus::ok; ++i) {
-        net::Received received = co_await socket->receive(deadline);
-        status = received.status;
-    }
-    --refusing;
-}
 
 }  // namespace
 
@@ -115,7 +99,7 @@ void ProxiedGreeting::refuse(std::string_view why) {
     if (!tls_) {
         is_counted_ = false;
         core_.process.leave(socket_->client().ip);
-        tell(std::move(socket_));
+        turn_away(std::move(socket_), refusal);
     }
     close();
 }

@@ -8,8 +8,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "net/tls/certificate_for_tests.h"
 #include "net/tls/client_hello_checks_for_tests.h"
+#include "net/tls/meeting_for_tests.h"
 #include "net/tls/peer_chain.h"
 #include "net/tls/server_certificates.h"
 
@@ -44,50 +44,19 @@ TEST(ClientRulesTest, NamesAndAllCoverWhatTheySay) {
     EXPECT_EQ(rules.authorities_of({one, any}), std::vector<std::string>{});
 }
 
-Identity identity_of(const Certificate& certificate) {
-    return {certificate.certificate_text(), certificate.key_text()};
-}
-
 struct Shown {
     const Certificate* certificate = nullptr;
     std::vector<const Certificate*> others;
 };
 
-// Both ends in memory.
-struct Meeting {
-    SSL_CTX* client_context = SSL_CTX_new(TLS_client_method());
-    Session client{SSL_new(client_context)};
-    Session server;
-    bool is_greeted = false;
-
-    Meeting(const ServerCertificates& certificates, const char* name, const Shown& shown = {},
-            int version = TLS1_3_VERSION, SSL_SESSION* before = nullptr)
-        : server(certificates.session(Offer::http1)) {
-        BIO* one = nullptr;
-        BIO* other = nullptr;
-        BIO_new_bio_pair(&one, 1 << 20, &other, 1 << 20);
-        SSL_set_bio(client.get(), one, one);
-        SSL_set_bio(server.get(), other, other);
-        SSL_set_connect_state(client.get());
-        SSL_set_min_proto_version(client.get(), version);
-        SSL_set_max_proto_version(client.get(), version);
-        if (name != nullptr) SSL_set_tlsext_host_name(client.get(), name);
-        if (shown.certificate != nullptr) {
-            SSL_use_certificate(client.get(), shown.certificate->get());
-            SSL_use_PrivateKey(client.get(), shown.certificate->key());
-            for (const Certificate* each : shown.others) SSL_add1_chain_cert(client.get(), each->get());
-        }
-        if (before != nullptr) SSL_set_session(client.get(), before);
-        for (int i = 0; i < 20 && !is_greeted; ++i) {
-            int mine = SSL_do_handshake(client.get());
-            int theirs = SSL_do_handshake(server.get());
-            is_greeted = mine == 1 && theirs == 1;
-        }
-        char nothing = 0;
-        SSL_read(client.get(), &nothing, 1);  // takes the ticket
-    }
-    Meeting(const Meeting&) = delete;
-    ~Meeting() { SSL_CTX_free(client_context); }
+struct AskedMeeting : Meeting {
+    AskedMeeting(const ServerCertificates& certificates, const char* name, const Shown& shown = {},
+                 int version = TLS1_3_VERSION, SSL_SESSION* before = nullptr)
+        : Meeting(certificates, {.name = name,
+                                 .version = version,
+                                 .before = before,
+                                 .certificate = shown.certificate,
+                                 .others = shown.others}) {}
     [[nodiscard]] std::unique_ptr<const PeerChain> chain() const { return PeerChain::of(server); }
     [[nodiscard]] bool is_resumed() const { return SSL_session_reused(server.get()) == 1; }
     [[nodiscard]] int told() const {
@@ -125,17 +94,17 @@ class AskedClientsTest : public testing::Test {
 
 TEST_F(AskedClientsTest, OnlyCoveredNamesAreAsked) {
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-        Meeting asked(*certificates, "secure.example", shown, version);
+        AskedMeeting asked(*certificates, "secure.example", shown, version);
         ASSERT_TRUE(asked.is_greeted);
         ASSERT_NE(asked.chain(), nullptr);
         EXPECT_EQ(asked.chain()->size(), 2u);
         EXPECT_EQ(names_of(asked.chain()->leaf()).common_name, "alice");
         for (const char* name : {"open.example", static_cast<const char*>(nullptr)}) {
-            Meeting unasked(*certificates, name, shown, version);
+            AskedMeeting unasked(*certificates, name, shown, version);
             ASSERT_TRUE(unasked.is_greeted);
             EXPECT_EQ(unasked.chain(), nullptr);
         }
-        Meeting silent(*certificates, "secure.example", {}, version);
+        AskedMeeting silent(*certificates, "secure.example", {}, version);
         EXPECT_TRUE(silent.is_greeted);
         EXPECT_EQ(silent.chain(), nullptr);
     }
@@ -145,7 +114,7 @@ TEST_F(AskedClientsTest, AnyCertificateIsTakenForWhoeverVerifiesIt) {
     Certificate lonely = Certificate::authority("lonely");
     Certificate old = root.sign("old", "", -7200, -3600);
     for (const Certificate* each : {&lonely, &old}) {
-        Meeting asked(*certificates, "secure.example", {each, {}});
+        AskedMeeting asked(*certificates, "secure.example", {each, {}});
         ASSERT_TRUE(asked.is_greeted);
         EXPECT_NE(asked.chain(), nullptr);
     }
@@ -162,12 +131,12 @@ TEST_F(AskedClientsTest, ACertificateWithoutItsKeyIsNone) {
 
 TEST_F(AskedClientsTest, WhoComesBackHasStillShownTheWholeChain) {
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-        Meeting first(*certificates, "secure.example", shown, version);
+        AskedMeeting first(*certificates, "secure.example", shown, version);
         ASSERT_TRUE(first.is_greeted);
         std::string known = first.chain()->fingerprint();
         Kept kept(SSL_get1_session(first.client.get()));
         for (int i = 0; i < 3; ++i) {  // and again with the ticket that it got then
-            Meeting again(*certificates, "secure.example", {}, version, kept.get());
+            AskedMeeting again(*certificates, "secure.example", {}, version, kept.get());
             ASSERT_TRUE(again.is_greeted);
             EXPECT_TRUE(again.is_resumed()) << version << ", time " << i;
             ASSERT_NE(again.chain(), nullptr);
@@ -180,8 +149,8 @@ TEST_F(AskedClientsTest, WhoComesBackHasStillShownTheWholeChain) {
 
 TEST_F(AskedClientsTest, ASessionIsTakenUpOnlyByTheNameItWasMadeFor) {
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-        Meeting open(*certificates, "open.example", shown, version);
-        Meeting secure(*certificates, "secure.example", shown, version);
+        AskedMeeting open(*certificates, "open.example", shown, version);
+        AskedMeeting secure(*certificates, "secure.example", shown, version);
         ASSERT_TRUE(open.is_greeted && secure.is_greeted);
         Kept of_open(SSL_get1_session(open.client.get()));
         Kept of_secure(SSL_get1_session(secure.client.get()));
@@ -191,7 +160,7 @@ TEST_F(AskedClientsTest, ASessionIsTakenUpOnlyByTheNameItWasMadeFor) {
         };
         for (Try each : {Try{of_open.get(), "secure.example"}, Try{of_secure.get(), "other.example"},
                          Try{of_secure.get(), "open.example"}, Try{of_secure.get(), nullptr}}) {
-            Meeting meeting(*certificates, each.name, {}, version, each.session);
+            AskedMeeting meeting(*certificates, each.name, {}, version, each.session);
             ASSERT_TRUE(meeting.is_greeted);
             EXPECT_FALSE(meeting.is_resumed());
             EXPECT_EQ(meeting.chain(), nullptr);
@@ -199,7 +168,7 @@ TEST_F(AskedClientsTest, ASessionIsTakenUpOnlyByTheNameItWasMadeFor) {
         // A configuration that has begun to ask takes none of before.
         ClientRules all;
         all.cover_all(all.add({}));
-        Meeting later(*made(all), "open.example", {}, version, of_open.get());
+        AskedMeeting later(*made(all), "open.example", {}, version, of_open.get());
         ASSERT_TRUE(later.is_greeted);
         EXPECT_FALSE(later.is_resumed());
     }
@@ -213,16 +182,16 @@ TEST_F(AskedClientsTest, AChainTooLongForATicketIsShownAnew) {
     for (int i = 0; i < 26; ++i)
         padding.push_back(root.sign("padding", {.extensions = {{NID_netscape_comment, text + std::to_string(i)}}}));
     for (const Certificate& each : padding) large.others.push_back(&each);
-    Meeting first(*certificates, "secure.example", large);
+    AskedMeeting first(*certificates, "secure.example", large);
     ASSERT_TRUE(first.is_greeted);
     ASSERT_EQ(first.chain()->size(), 28u);
     Kept kept(SSL_get1_session(first.client.get()));
-    Meeting again(*certificates, "secure.example", {}, TLS1_3_VERSION, kept.get());
+    AskedMeeting again(*certificates, "secure.example", {}, TLS1_3_VERSION, kept.get());
     ASSERT_TRUE(again.is_greeted);
     EXPECT_FALSE(again.is_resumed());
     EXPECT_EQ(again.chain(), nullptr);
     for (int i = 0; i < 60; ++i) large.others.push_back(&padding[0]);
-    EXPECT_FALSE(Meeting(*certificates, "secure.example", large).is_greeted);
+    EXPECT_FALSE(AskedMeeting(*certificates, "secure.example", large).is_greeted);
 }
 
 TEST_F(AskedClientsTest, ClientsAreToldWhoseCertificatesAreWanted) {
@@ -234,8 +203,8 @@ TEST_F(AskedClientsTest, ClientsAreToldWhoseCertificatesAreWanted) {
     rules.cover(rules.add({name}), Kind::exact, "secure.example");
     rules.cover(rules.add({}), Kind::exact, "other.example");
     auto telling = made(rules);
-    EXPECT_EQ(Meeting(*telling, "secure.example").told(), 1);
-    EXPECT_EQ(Meeting(*telling, "other.example").told(), 0);
+    EXPECT_EQ(AskedMeeting(*telling, "secure.example").told(), 1);
+    EXPECT_EQ(AskedMeeting(*telling, "other.example").told(), 0);
 }
 
 TEST(ClientHelloSeeds, AreReadWithoutHarm) {

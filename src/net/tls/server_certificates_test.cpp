@@ -4,48 +4,16 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
-#include "net/tls/certificate_for_tests.h"
+#include "net/tls/meeting_for_tests.h"
 
 namespace net::tls {
 namespace {
 
-Identity identity_of(const Certificate& certificate) {
-    return {certificate.certificate_text(), certificate.key_text()};
-}
-
-// Both ends in memory.
-struct Meeting {
-    SSL_CTX* client_context = SSL_CTX_new(TLS_client_method());
-    Session client{SSL_new(client_context)};
-    Session server;
-    bool is_greeted = false;
-
-    Meeting(const ServerCertificates& certificates, const char* name, Offer offer = Offer::http1,
-            std::string_view protocols = {}, int version = TLS1_3_VERSION, SSL_SESSION* before = nullptr)
-        : server(certificates.session(offer)) {
-        BIO* one = nullptr;
-        BIO* other = nullptr;
-        BIO_new_bio_pair(&one, 0, &other, 0);
-        SSL_set_bio(client.get(), one, one);
-        SSL_set_bio(server.get(), other, other);
-        SSL_set_connect_state(client.get());
-        SSL_set_min_proto_version(client.get(), version);
-        SSL_set_max_proto_version(client.get(), version);
-        if (name != nullptr) SSL_set_tlsext_host_name(client.get(), name);
-        if (!protocols.empty())
-            SSL_set_alpn_protos(client.get(), reinterpret_cast<const unsigned char*>(protocols.data()),
-                                static_cast<unsigned>(protocols.size()));
-        if (before != nullptr) SSL_set_session(client.get(), before);
-        for (int i = 0; i < 10 && !is_greeted; ++i) {
-            int mine = SSL_do_handshake(client.get());
-            int theirs = SSL_do_handshake(server.get());
-            is_greeted = mine == 1 && theirs == 1;
-        }
-        char nothing = 0;
-        SSL_read(client.get(), &nothing, 1);  // takes the ticket
-    }
-    Meeting(const Meeting&) = delete;
-    ~Meeting() { SSL_CTX_free(client_context); }
+struct NamedMeeting : Meeting {
+    NamedMeeting(const ServerCertificates& certificates, const char* name, Offer offer = Offer::http1,
+                 std::string_view protocols = {}, int version = TLS1_3_VERSION, SSL_SESSION* before = nullptr)
+        : Meeting(certificates,
+                  {.name = name, .offer = offer, .protocols = protocols, .version = version, .before = before}) {}
     [[nodiscard]] std::string shown() const {
         X509* certificate = SSL_get0_peer_certificate(client.get());
         if (certificate == nullptr) return "nothing";
@@ -77,54 +45,54 @@ TEST_F(ServerCertificatesTest, TheNameChooses) {
     auto certificates = made({{{identity("exact")}, {"a.example.com", "Big.Example.Com"}},
                               {{identity("left")}, {"*.example.com"}},
                               {{identity("right")}, {"a.example.*"}}});
-    EXPECT_EQ(Meeting(*certificates, "a.example.com").shown(), "exact");
-    EXPECT_EQ(Meeting(*certificates, "A.EXAMPLE.com").shown(), "exact");
-    EXPECT_EQ(Meeting(*certificates, "big.example.com").shown(), "exact");
-    EXPECT_EQ(Meeting(*certificates, "b.example.com").shown(), "left");
-    EXPECT_EQ(Meeting(*certificates, "a.example.org").shown(), "right");
-    EXPECT_EQ(Meeting(*certificates, "b.example.org").shown(), "fallback");
-    EXPECT_EQ(Meeting(*certificates, "x.b.example.com").shown(), "fallback");
-    EXPECT_EQ(Meeting(*certificates, "example.com").shown(), "fallback");
-    EXPECT_EQ(Meeting(*certificates, nullptr).shown(), "fallback");
+    EXPECT_EQ(NamedMeeting(*certificates, "a.example.com").shown(), "exact");
+    EXPECT_EQ(NamedMeeting(*certificates, "A.EXAMPLE.com").shown(), "exact");
+    EXPECT_EQ(NamedMeeting(*certificates, "big.example.com").shown(), "exact");
+    EXPECT_EQ(NamedMeeting(*certificates, "b.example.com").shown(), "left");
+    EXPECT_EQ(NamedMeeting(*certificates, "a.example.org").shown(), "right");
+    EXPECT_EQ(NamedMeeting(*certificates, "b.example.org").shown(), "fallback");
+    EXPECT_EQ(NamedMeeting(*certificates, "x.b.example.com").shown(), "fallback");
+    EXPECT_EQ(NamedMeeting(*certificates, "example.com").shown(), "fallback");
+    EXPECT_EQ(NamedMeeting(*certificates, nullptr).shown(), "fallback");
 }
 
 TEST_F(ServerCertificatesTest, AStarIsShownWhereNoNameFits) {
     auto certificates = made({{{identity("exact")}, {"a.example.com"}}, {{identity("star")}, {"*"}}});
-    EXPECT_EQ(Meeting(*certificates, "a.example.com").shown(), "exact");
-    EXPECT_EQ(Meeting(*certificates, "b.example.com").shown(), "star");
-    EXPECT_EQ(Meeting(*certificates, nullptr).shown(), "star");
+    EXPECT_EQ(NamedMeeting(*certificates, "a.example.com").shown(), "exact");
+    EXPECT_EQ(NamedMeeting(*certificates, "b.example.com").shown(), "star");
+    EXPECT_EQ(NamedMeeting(*certificates, nullptr).shown(), "star");
 }
 
 TEST_F(ServerCertificatesTest, VersionsAreThoseThatAreAllowed) {
     auto both = made();
-    EXPECT_TRUE(Meeting(*both, "x", Offer::http1, {}, TLS1_2_VERSION).is_greeted);
-    EXPECT_TRUE(Meeting(*both, "x", Offer::http1, {}, TLS1_3_VERSION).is_greeted);
-    EXPECT_FALSE(Meeting(*both, "x", Offer::http1, {}, TLS1_1_VERSION).is_greeted);
+    EXPECT_TRUE(NamedMeeting(*both, "x", Offer::http1, {}, TLS1_2_VERSION).is_greeted);
+    EXPECT_TRUE(NamedMeeting(*both, "x", Offer::http1, {}, TLS1_3_VERSION).is_greeted);
+    EXPECT_FALSE(NamedMeeting(*both, "x", Offer::http1, {}, TLS1_1_VERSION).is_greeted);
     auto modern = made({}, {.suite = CipherSuite::modern, .ciphers = {}});
-    EXPECT_FALSE(Meeting(*modern, "x", Offer::http1, {}, TLS1_2_VERSION).is_greeted);
+    EXPECT_FALSE(NamedMeeting(*modern, "x", Offer::http1, {}, TLS1_2_VERSION).is_greeted);
     auto old = made({}, {.ciphers = {}, .has_tls13 = false});
-    EXPECT_FALSE(Meeting(*old, "x", Offer::http1, {}, TLS1_3_VERSION).is_greeted);
+    EXPECT_FALSE(NamedMeeting(*old, "x", Offer::http1, {}, TLS1_3_VERSION).is_greeted);
 }
 
 TEST_F(ServerCertificatesTest, ProtocolsAreThoseThatAreOffered) {
     auto certificates = made();
     using namespace std::string_view_literals;
-    EXPECT_EQ(Meeting(*certificates, "x", Offer::http1, "\x02h2\x08http/1.1"sv).protocol(), "http/1.1");
-    EXPECT_EQ(Meeting(*certificates, "x", Offer::http2_and_http1, "\x08http/1.1\x02h2"sv).protocol(), "h2");
-    EXPECT_EQ(Meeting(*certificates, "x", Offer::http2_and_http1, "\x08http/1.1"sv).protocol(), "http/1.1");
-    EXPECT_EQ(Meeting(*certificates, "x").protocol(), "");
-    EXPECT_FALSE(Meeting(*certificates, "x", Offer::http1, "\x02h2"sv).is_greeted);
+    EXPECT_EQ(NamedMeeting(*certificates, "x", Offer::http1, "\x02h2\x08http/1.1"sv).protocol(), "http/1.1");
+    EXPECT_EQ(NamedMeeting(*certificates, "x", Offer::http2_and_http1, "\x08http/1.1\x02h2"sv).protocol(), "h2");
+    EXPECT_EQ(NamedMeeting(*certificates, "x", Offer::http2_and_http1, "\x08http/1.1"sv).protocol(), "http/1.1");
+    EXPECT_EQ(NamedMeeting(*certificates, "x").protocol(), "");
+    EXPECT_FALSE(NamedMeeting(*certificates, "x", Offer::http1, "\x02h2"sv).is_greeted);
 }
 
 TEST_F(ServerCertificatesTest, WhoComesBackIsKnownAlsoAfterAReload) {
     for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-        Meeting first(*made(), "x", Offer::http1, {}, version);
+        NamedMeeting first(*made(), "x", Offer::http1, {}, version);
         ASSERT_TRUE(first.is_greeted);
         EXPECT_EQ(SSL_session_reused(first.client.get()), 0);
         SSL_SESSION* kept = SSL_get1_session(first.client.get());
         ASSERT_EQ(SSL_SESSION_is_resumable(kept), 1);
         auto reloaded = made();
-        Meeting second(*reloaded, "x", Offer::http1, {}, version, kept);
+        NamedMeeting second(*reloaded, "x", Offer::http1, {}, version, kept);
         EXPECT_TRUE(second.is_greeted);
         EXPECT_EQ(SSL_session_reused(second.client.get()), 1);
         SSL_SESSION_free(kept);
@@ -173,7 +141,7 @@ TEST_F(ServerCertificatesTest, ASelfSignedOneCanBeMade) {
     ASSERT_TRUE(identity.ok());
     auto certificates = ServerCertificates::make({}, {}, {*identity});
     ASSERT_TRUE(certificates.ok());
-    EXPECT_EQ(Meeting(**certificates, nullptr).shown(), "localhost");
+    EXPECT_EQ(NamedMeeting(**certificates, nullptr).shown(), "localhost");
 }
 
 }  // namespace
