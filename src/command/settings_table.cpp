@@ -317,6 +317,15 @@ std::vector<Setting> make_table() {
         [](Target& t, View v) { return set_field_name(v, t.settings.real_ip_header); });
     add("real_ip_recursive", "boolean", "off", "Take the last address in it that is not trusted, instead of the last.",
         [](Target& t, View v) { return set_boolean(v, t.settings.real_ip_recursive); });
+    add("ambiguous_paths", "pass or refuse", "pass",
+        "Paths that some servers read as others: with `%2F`, `;`, a backslash, control characters, or escaped twice. "
+        "`refuse`: 400.",
+        [](Target& t, View v) -> Done {
+            std::string word;
+            TRY_VOID(set_choice(v, {"pass", "refuse"}, word));
+            t.settings.refuses_ambiguous_paths = word == "refuse";
+            return base::success();
+        });
     add("headers", "list", "server_tokens, latency_tokens, X-Kong-Request-Id", "Headers added to answers; `off`: none.",
         [](Target& t, View v) { return set_list(read_header_tokens(v), t.settings.headers); });
     add("headers_upstream", "x-kong-request-id or off", "X-Kong-Request-Id", "Headers added to requests.",

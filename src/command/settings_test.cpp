@@ -111,6 +111,7 @@ TEST(Settings, EveryDefaultIsWhatTheStructSays) {
     EXPECT_EQ(a.trusted_ips, b.trusted_ips);
     EXPECT_EQ(a.real_ip_header, b.real_ip_header);
     EXPECT_EQ(a.real_ip_recursive, b.real_ip_recursive);
+    EXPECT_EQ(a.refuses_ambiguous_paths, b.refuses_ambiguous_paths);
     EXPECT_EQ(a.headers, b.headers);
     EXPECT_EQ(a.request_id_upstream, b.request_id_upstream);
     EXPECT_EQ(a.allow_debug_header, b.allow_debug_header);

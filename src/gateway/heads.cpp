@@ -4,6 +4,7 @@
 
 #include "http/connection_options.h"
 #include "http/http1/write.h"
+#include "http/path.h"
 
 namespace gateway {
 
@@ -90,7 +91,8 @@ base::Result<void> add_upstream_head(Transaction& transaction, std::string_view 
         prefix = request.headers.first(Known::x_forwarded_prefix);
     else if (transaction.served_route().strip_path && transaction.match.by_path &&
              transaction.match.matched_path != "/")
-        prefix = transaction.match.matched_path;
+        // What a regex matched of a decoded path may hold ends of lines.
+        prefix = http::escape_value(transaction.match.matched_path, transaction.arena);
 
     std::size_t size = http1::request_head_size(request.method_token, target, request.headers) + 512 + host.size() +
                        received_via.size() + settings.product_token.size() + client.forwarded_host.size() +

@@ -34,7 +34,8 @@ bool is_acceptable(Transaction& transaction) {
     if (refused == 0) {
         http::NormalPath normal = http::normalise(request.raw_path, transaction.arena);
         transaction.path = normal.path;
-        if (normal.ok()) return true;
+        bool is_refused = transaction.core.settings.refuses_ambiguous_paths && http::is_ambiguous(normal.path);
+        if (normal.ok() && !is_refused) return true;
         // Kong: a path that its router cannot read as UTF-8 has no route.
         refused = normal.fault == http::PathFault::not_utf8 ? 404 : 400;
         if (refused == 404) {

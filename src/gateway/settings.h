@@ -100,6 +100,7 @@ struct Settings {
     std::vector<net::Cidr> trusted_ips;
     std::string real_ip_header = "X-Real-IP";
     bool real_ip_recursive = false;
+    bool refuses_ambiguous_paths = false;  // http::is_ambiguous: 400
     // real_ip_header = proxy_protocol: clients are whom the header of a connection names (PROXY protocol).
     [[nodiscard]] bool has_proxied_clients() const { return real_ip_header == proxy_protocol; }
     static constexpr const char* proxy_protocol = "proxy_protocol";

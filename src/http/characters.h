@@ -16,7 +16,7 @@ inline constexpr std::uint8_t target = 4;        // may stand in a request targe
 inline constexpr std::uint8_t host_name = 8;     // RFC 3986 3.2.2 reg-name without pct-encoded
 inline constexpr std::uint8_t path_safe = 16;    // sent in a path as it is: unreserved, reserved, '%'
 inline constexpr std::uint8_t reserved = 32;     // RFC 3986 2.2 and '%': its escape is never decoded
-inline constexpr std::uint8_t path_plain = 64;   // needs no thought in a path: graphic ASCII but '%', '.', '/'
+inline constexpr std::uint8_t path_plain = 64;   // needs no thought in a path: graphic ASCII but '%', '.', '/', '\\'
 inline constexpr std::uint8_t query_safe = 128;  // sent in a query as it is: graphic ASCII but '#'
 
 constexpr bool contains(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
@@ -36,7 +36,7 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
         if (is_alphanumeric(c) || contains("-._~!$&'()*+,/:;=?@[]%", c)) bits |= path_safe;
         if (contains("!#$%&'()*+,/:;=?@[]", c)) bits |= reserved;
         if (graphic && i < 0x80 && c != '#') bits |= query_safe;
-        if (graphic && i < 0x80 && !contains("%./", c)) bits |= path_plain;
+        if (graphic && i < 0x80 && !contains("%./\\", c)) bits |= path_plain;
         classes[i] = bits;
     }
     return classes;

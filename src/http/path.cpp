@@ -55,6 +55,14 @@ Decoded decode(std::string_view raw, char* into) {
     return decoded;
 }
 
+// What `text` begins with: one of `plain`, or the escape of one of `escaped`. Its size, or 0.
+std::size_t separator(std::string_view text, std::string_view plain, std::string_view escaped) {
+    if (plain.find(text[0]) != std::string_view::npos) return 1;
+    if (text[0] != '%' || text.size() < 3 || hex_value(text[1]) < 0 || hex_value(text[2]) < 0) return 0;
+    auto code = static_cast<char>(hex_value(text[1]) * 16 + hex_value(text[2]));
+    return escaped.find(code) != std::string_view::npos ? 3 : 0;
+}
+
 // RFC 3986 5.2.4 with slashes merged, in place. Zero if ".." leads above the root (which nginx refuses), else the size.
 std::size_t resolve_dots(char* path, std::size_t size) {
     std::size_t out = 0;
@@ -120,6 +128,8 @@ std::string_view message(PathFault fault) {
             return "the path leads above the root (RFC 3986 5.2.4)";
         case PathFault::not_utf8:
             return "the path is not UTF-8 (RFC 3629)";
+        case PathFault::hidden_dots:
+            return "the path holds a dot segment that only some servers would see";
     }
     return "";
 }
@@ -134,7 +144,38 @@ NormalPath normalise(std::string_view raw, base::Arena& arena) {
     if (size == 0) return {{}, PathFault::above_root};
     std::string_view normal(path, size);
     if (decoded.has_high_bytes && !is_utf8(normal)) return {{}, PathFault::not_utf8};
+    if (has_dot_segment(normal)) return {{}, PathFault::hidden_dots};
     return {normal == raw ? raw : normal};
+}
+
+bool has_dot_segment(std::string_view path) {
+    bool is_start = false;  // of a segment
+    while (!path.empty()) {
+        if (std::size_t slash = separator(path, "/\\", "/\\"); slash != 0) {
+            path.remove_prefix(slash);
+            is_start = true;
+            continue;
+        }
+        std::size_t dots = 0;
+        for (std::size_t dot = 0; is_start && !path.empty() && (dot = separator(path, ".", ".")) != 0; ++dots)
+            path.remove_prefix(dot);
+        if ((dots == 1 || dots == 2) && (path.empty() || separator(path, "/\\;", "/\\;") != 0)) return true;
+        is_start = false;
+        if (dots == 0) path.remove_prefix(1);
+    }
+    return false;
+}
+
+bool is_ambiguous(std::string_view normal_path) {
+    for (std::size_t i = 0; i < normal_path.size(); ++i) {
+        auto byte = static_cast<unsigned char>(normal_path[i]);
+        if (byte < 0x20 || byte == 0x7f) return true;
+        std::string_view rest = normal_path.substr(i);
+        if (separator(rest, "\\;", "/\\;") != 0) return true;
+        if (rest.size() >= 5 && rest.starts_with("%25") && hex_value(rest[3]) >= 0 && hex_value(rest[4]) >= 0)
+            return true;
+    }
+    return false;
 }
 
 std::string_view escape_path(std::string_view path, base::Arena& arena) {
@@ -143,6 +184,10 @@ std::string_view escape_path(std::string_view path, base::Arena& arena) {
 
 std::string_view escape_query(std::string_view query, base::Arena& arena) {
     return escape(query, character::query_safe, arena);
+}
+
+std::string_view escape_value(std::string_view text, base::Arena& arena) {
+    return escape(text, character::field_value, arena);
 }
 
 bool is_utf8(std::string_view text) {

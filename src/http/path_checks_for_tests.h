@@ -19,6 +19,7 @@ inline void check_path(std::string_view raw) {
     ensure(normal.path.find('\0') == std::string_view::npos, raw);
     std::string_view padded = arena.join(normal.path, "/");
     ensure(padded.find("/./") == std::string_view::npos && padded.find("/../") == std::string_view::npos, raw);
+    ensure(!has_dot_segment(normal.path), raw, normal.path);
     NormalPath again = normalise(normal.path, arena);
     ensure(again.ok() && again.path == normal.path, raw, normal.path, again.path);
     std::string_view sent = escape_path(normal.path, arena);

@@ -48,8 +48,8 @@ TEST(NormalPath, IsKongs) {
         {"/a%252fb", "/a%252fb"},
         {"/%3a%3F%23%5b", "/%3A%3F%23%5B"},
         {"/a%0ab", "/a\nb"},
-        {"/%2e%2fx", "/.%2Fx"},
-        {"/a\\..\\b", "/a\\..\\b"},
+        {"/a.%2fx", "/a.%2Fx"},
+        {"/a\\..b", "/a\\..b"},
     };
     base::Arena arena;
     for (const auto& [raw, normal] : cases) {
@@ -62,22 +62,41 @@ TEST(NormalPath, IsKongs) {
 
 TEST(NormalPath, RefusesWhatHasNone) {
     const std::pair<std::string_view, PathFault> cases[] = {
-        {"", PathFault::not_absolute},          {"*", PathFault::not_absolute},
-        {"a/b", PathFault::not_absolute},       {"/plain/%", PathFault::bad_escape},
-        {"/plain/%zz", PathFault::bad_escape},  {"/plain/%4", PathFault::bad_escape},
-        {"/%%41", PathFault::bad_escape},       {"/%+1", PathFault::bad_escape},
-        {"/plain/%00", PathFault::nul},         {"/a\0/b"sv, PathFault::nul},
-        {"/..", PathFault::above_root},         {"/../../etc", PathFault::above_root},
-        {"/a/../../b", PathFault::above_root},  {"/a/%2e%2e/%2E./b", PathFault::above_root},
-        {"/a/..//../b", PathFault::above_root}, {"/plain/\xe9", PathFault::not_utf8},
-        {"/plain/%E9", PathFault::not_utf8},    {"/%c0%af", PathFault::not_utf8},
-        {"/%ed%a0%80", PathFault::not_utf8},
+        {"", PathFault::not_absolute},           {"*", PathFault::not_absolute},
+        {"a/b", PathFault::not_absolute},        {"/plain/%", PathFault::bad_escape},
+        {"/plain/%zz", PathFault::bad_escape},   {"/plain/%4", PathFault::bad_escape},
+        {"/%%41", PathFault::bad_escape},        {"/%+1", PathFault::bad_escape},
+        {"/plain/%00", PathFault::nul},          {"/a\0/b"sv, PathFault::nul},
+        {"/..", PathFault::above_root},          {"/../../etc", PathFault::above_root},
+        {"/a/../../b", PathFault::above_root},   {"/a/%2e%2e/%2E./b", PathFault::above_root},
+        {"/a/..//../b", PathFault::above_root},  {"/plain/\xe9", PathFault::not_utf8},
+        {"/plain/%E9", PathFault::not_utf8},     {"/%c0%af", PathFault::not_utf8},
+        {"/%ed%a0%80", PathFault::not_utf8},     {"/%2e%2fx", PathFault::hidden_dots},
+        {"/a\\..\\b", PathFault::hidden_dots},   {"/a/..;/b", PathFault::hidden_dots},
+        {"/a/..%3bx", PathFault::hidden_dots},   {"/a%5c..", PathFault::hidden_dots},
+        {"/a%2f..%2fb", PathFault::hidden_dots}, {"/..\\a", PathFault::hidden_dots},
     };
     base::Arena arena;
     for (const auto& [raw, fault] : cases) {
         EXPECT_EQ(message(normalise(raw, arena).fault), message(fault)) << raw;
         check_path(raw);
     }
+}
+
+TEST(DotSegments, AreSeenAsTheMostCarelessServerSeesThem) {
+    for (std::string_view path : {"/..", "/.", "/a/..", "/a/../b", "/./b", "/%2e%2E/x", "/.%2e", "/a%2f..",
+                                  "/a%2F.%5Cb", "/a\\..", "/..;x", "/a/.;/b", "/..%3Bx", "/a/%2e;"})
+        EXPECT_TRUE(has_dot_segment(path)) << path;
+    for (std::string_view path : {"/", "/a", "/...", "/..a", "/a..", "/a../b", "/.well-known", "/a;..", "/%252e%252e/x",
+                                  "/..%3z", "/%2e%2", "/.%2", "/a%3z..", "//", "/..%20"})
+        EXPECT_FALSE(has_dot_segment(path)) << path;
+}
+
+TEST(AmbiguousPaths, AreThoseWithASecondReading) {
+    for (std::string_view path : {"/a%2Fb", "/a\\b", "/;/a", "/a;v=1", "/a%3Bb", "/%2561", "/a\nb", "/a\x7f"})
+        EXPECT_TRUE(is_ambiguous(path)) << path;
+    for (std::string_view path : {"/", "/a b", "/caf\xc3\xa9", "/100%25", "/100%25z0", "/a%3Fb", "/a,b=c+d"})
+        EXPECT_FALSE(is_ambiguous(path)) << path;
 }
 
 TEST(NormalPath, OfANormalPathIsThePathItself) {
@@ -94,6 +113,11 @@ TEST(EscapePath, SendsWhatKongSends) {
     EXPECT_EQ(escape_path("/a\r\n\"<>\\^`{|}\x7f", arena), "/a%0D%0A%22%3C%3E%5C%5E%60%7B%7C%7D%7F");
     std::string_view plain = "/a-._~!$&'()*+,/:;=@[]";
     EXPECT_EQ(escape_path(plain, arena).data(), plain.data());
+}
+
+TEST(EscapeValue, ChangesOnlyWhatMayNotStandInAField) {
+    base::Arena arena;
+    EXPECT_EQ(escape_value("a\r\nX: b\x7f\tc d%\xc3\xa9", arena), "a%0D%0AX: b%7F\tc d%\xc3\xa9");
 }
 
 TEST(EscapeQuery, ChangesOnlyWhatMayNotBeSent) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "http/characters.h"
+#include "http/path.h"
 
 namespace plugin {
 
@@ -11,18 +12,19 @@ namespace {
 
 constexpr std::array<std::string_view, 4> claimed{"x-consumer-", "x-credential-", "x-anonymous-", "x-authenticated-"};
 
-void set_or_remove(http::Headers& headers, std::string_view name, std::string_view value) {
+// Names come from documents and certificates: they may hold what no field may.
+void set_or_remove(Exchange& exchange, std::string_view name, std::string_view value) {
+    http::Headers& headers = exchange.request.headers;
     if (value.empty())
         headers.remove(name);
     else
-        headers.set(name, value);
+        headers.set(name, http::escape_value(value, exchange.arena));
 }
 
 void tell_consumer(Exchange& exchange, const Consumer* consumer) {
-    http::Headers& headers = exchange.request.headers;
-    set_or_remove(headers, "X-Consumer-ID", consumer == nullptr ? "" : exchange.text(consumer->id));
-    set_or_remove(headers, "X-Consumer-Custom-ID", consumer == nullptr ? "" : consumer->custom_id);
-    set_or_remove(headers, "X-Consumer-Username", consumer == nullptr ? "" : consumer->username);
+    set_or_remove(exchange, "X-Consumer-ID", consumer == nullptr ? "" : exchange.text(consumer->id));
+    set_or_remove(exchange, "X-Consumer-Custom-ID", consumer == nullptr ? "" : consumer->custom_id);
+    set_or_remove(exchange, "X-Consumer-Username", consumer == nullptr ? "" : consumer->username);
 }
 
 }  // namespace
@@ -70,7 +72,7 @@ void remove_owned(http::Headers& headers, std::span<const std::string> names) {
 void identify(Exchange& exchange, const Consumer* consumer, std::string_view identifier) {
     exchange.identity = {consumer, true, identifier, {}, exchange.identity.certificate};
     tell_consumer(exchange, consumer);
-    set_or_remove(exchange.request.headers, "X-Credential-Identifier", identifier);
+    set_or_remove(exchange, "X-Credential-Identifier", identifier);
     exchange.request.headers.remove("X-Anonymous-Consumer");
 }
 

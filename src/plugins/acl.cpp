@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "http/path.h"
 #include "plugin/authentication.h"
 
 namespace plugin {
@@ -89,7 +90,7 @@ struct Acl {
         if (has_any(groups) != is_allow) return refuse(exchange, 403, cannot_consume);
         if (!config.hide_groups_header && !groups.empty()) {
             exchange.request.headers.set(uses_found ? "X-Authenticated-Groups" : "X-Consumer-Groups",
-                                         joined(groups, exchange.arena));
+                                         http::escape_value(joined(groups, exchange.arena), exchange.arena));
         }
         return Verdict::go_on;
     }

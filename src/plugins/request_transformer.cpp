@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "http/characters.h"
+#include "http/path.h"
 #include "observe/log.h"
 #include "plugin/header_edit.h"
 #include "plugin/json_edit.h"
@@ -157,26 +158,6 @@ BodyKind kind_of_body(const http::RequestHead& request) {
     if (contains_ignoring_case(type, "application/x-www-form-urlencoded")) return BodyKind::form;
     if (contains_ignoring_case(type, "application/json")) return BodyKind::json;
     return BodyKind::other;
-}
-
-// A segment "." or "..", also with its dots escaped: what upstreams resolve.
-bool has_dot_segment(std::string_view path) {
-    while (!path.empty()) {
-        path.remove_prefix(1);  // the slash
-        std::size_t end = std::min(path.find_first_of("/\\"), path.size());
-        std::string_view segment = path.substr(0, end);
-        path.remove_prefix(end);
-        std::size_t dots = 0;
-        while (!segment.empty()) {
-            bool is_escaped = segment.size() >= 3 && http::equals_ignore_case(segment.substr(0, 3), "%2e");
-            if (segment[0] != '.' && !is_escaped) break;
-            segment.remove_prefix(is_escaped ? 3 : 1);
-            ++dots;
-        }
-        // ";" begins a parameter, which some servers cut off first.
-        if ((dots == 1 || dots == 2) && (segment.empty() || segment[0] == ';')) return true;
-    }
-    return false;
 }
 
 }  // namespace
@@ -360,7 +341,7 @@ struct RequestTransformer {
             path = arena.copy(escaped);
         }
         // Nobody leaves, by what he sends, the part of the upstream that the operator wrote down.
-        if (!uri_->is_plain() && has_dot_segment(path)) return refuse(exchange, 400, {});
+        if (!uri_->is_plain() && http::has_dot_segment(path)) return refuse(exchange, 400, {});
         exchange.upstream_path = path;
         return Verdict::go_on;
     }

@@ -5,12 +5,20 @@
 namespace route {
 namespace {
 
-// What stripping leaves must not climb out of the base: "/a" stripped of "/a../b" would leave "../b".
+// What stripping leaves must not climb out of the base: "/a" stripped of "/a../b" would leave "../b". Nor where only
+// the upstream sees a dot segment (http::has_dot_segment).
 std::string_view without_leading_dots(std::string_view rest) {
     for (std::string_view dots : {"../", "./"}) {
         if (rest.starts_with(dots)) return rest.substr(dots.size());
     }
-    return rest == "." || rest == ".." ? std::string_view() : rest;
+    for (std::string_view dots : {"..", "."}) {
+        if (!rest.starts_with(dots)) continue;
+        std::string_view behind = rest.substr(dots.size());
+        bool is_end = behind.empty();
+        for (std::string_view end : {"\\", ";", "%2F", "%5C", "%3B"}) is_end = is_end || behind.starts_with(end);
+        if (is_end) return behind;
+    }
+    return rest;
 }
 
 std::string_view stripped_v0(std::string_view base, std::string_view path, std::string_view rest, base::Arena& arena) {

@@ -38,6 +38,14 @@ TEST(UpstreamPath, V0) {
                                       {"/", "/route", "/routereq", "/req", "/routereq"},
                                       {"/", "/route", "/route/req", "/req", "/route/req"},
                                       {"/", "/route/", "/route/req", "/req", "/route/req"},
+                                      // What is left must be no way up for anybody.
+                                      {"/srv", "/a", "/a../b", "/srv/b", "/srv/a../b"},
+                                      {"/srv", "/a", "/a..", "/srv", "/srv/a.."},
+                                      {"/srv", "/a", "/a..\\b", "/srv/\\b", "/srv/a..\\b"},
+                                      {"/srv", "/a", "/a..%2Fb", "/srv/%2Fb", "/srv/a..%2Fb"},
+                                      {"/srv", "/a", "/a..;/b", "/srv/;/b", "/srv/a..;/b"},
+                                      {"/srv", "/a", "/a.;/b", "/srv/;/b", "/srv/a.;/b"},
+                                      {"/srv", "/a", "/a...;/b", "/srv/...;/b", "/srv/a...;/b"},
                                       // The base ends in a slash.
                                       {"/srv/", "/", "/", "/srv/", "/srv/"},
                                       {"/srv/", "/rou", "/rou", "/srv", "/srv/rou"},

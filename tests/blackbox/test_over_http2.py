@@ -20,7 +20,11 @@ EXCLUDED = {
     "many requests on one connection then close",
 }
 HTTP1_ONLY = ("malformed: ",)
-MODULES = ["test_auth", "test_balancing", "test_bodies", "test_cache", "test_identity", "test_jwks", "test_kong",
+# Of these modules, only what is not about HTTP/1.1 connections.
+ONLY = {"test_attacks": {
+    "a protected prefix has no other spelling", "dot segments that only others would see are refused",
+    "ambiguous paths may be refused altogether", "what is encoded twice is decoded by nobody"}}
+MODULES = ["test_attacks", "test_auth", "test_balancing", "test_bodies", "test_cache", "test_identity", "test_jwks", "test_kong",
            "test_log_plugins", "test_plugins", "test_routes", "test_transforms", "test_upstream_faults"]
 
 
@@ -36,6 +40,6 @@ def over_http2(module, function):
 for _module in MODULES:
     importlib.import_module(_module)
     for _test in testing.TESTS[_module]:
-        if _test.name not in EXCLUDED and not _test.name.startswith(HTTP1_ONLY):
+        if _test.name in ONLY.get(_module, {_test.name}) - EXCLUDED and not _test.name.startswith(HTTP1_ONLY):
             testing.add("test_over_http2", f"{_module.removeprefix('test_')}: {_test.name}", over_http2(_module, _test.function),
                         seconds=_test.seconds, loops=("uring",))

@@ -110,9 +110,12 @@ PATHS = [
     ("/../../etc", 400), ("/plain/x??a", "/base/x??a"), ("/plain/%00", 400), ("/PLAIN/x", 404),
     # Beyond what was observed: nothing decodes into another message, another path, or twice.
     ("/plain/%0d%0aX:%20y", "/base/%0D%0AX:%20y"), ("/plain/a%3Fb=c", "/base/a%3Fb=c"), ("/plain/%23x", "/base/%23x"),
-    ("/plain/%25%32%65%25%32%65/x", "/base/%252e%252e/x"), ("/plain/..%2Fnostrip", "/base/..%2Fnostrip"),
+    ("/plain/%25%32%65%25%32%65/x", "/base/%252e%252e/x"), ("/plain/a%2F..b", "/base/a%2F..b"),
     ("/plain/x?a=%0d%0aX:%20y", "/base/x?a=%0d%0aX:%20y"), ("/plain/x?", "/base/x?"), ("/plain//", "/base/"),
     ("/plain/.", "/base/"), ("/plain/a/..", "/base/"), ("/plain/...", "/base/..."), ("/plain/x?a|b^{c}", "/base/x?a|b^{c}"),
+    *((path, 400, ("dot segments that end at `%2F`, a backslash or `;`", "Kong passes them on",
+                   "many servers read them as a way up, past the route and its authentication: 400"))
+      for path in ("/plain/..%2Fnostrip", "/plain/..\\nostrip", "/plain/..;/nostrip", "/plain/.%2Fx", "/plain/a%5c..")),
     ("/plain/x#frag", 400,
      ("'#' in a target", "Kong passes it on", "RFC 9112 3.2: a fragment is no part of a request target")),
 ]
