@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 HOSTS = EXAMPLES / "demo/hosts"
 PETSTORE = [("users", 9001), ("orders", 9002), ("pets", 9003), ("pets", 9004)]  # behind petstore.yaml, on 127.0.0.1
+GREETER = 9005  # the gRPC service, behind petstore.yaml too
 NAMED = [("pets", "pets-backend", 8080), ("orders", "orders-backend", 8081), ("pets", "petstore-backend", 8080)]
 REDIS = 6379
 PAGE = 9000
@@ -34,8 +35,9 @@ PORTS = {"petstore": (8000, 8001), "pets-and-orders": (8010, 8011), "petstore-ch
 class Place:
     """Where everything of one demo listens, and the files that say so."""
 
-    def __init__(self, services, page, tls, ports, hosts, documents):
+    def __init__(self, services, greeter, page, tls, ports, hosts, documents):
         self.services = services    # ports of PETSTORE
+        self.greeter = greeter
         self.page = page
         self.tls = tls
         self.ports = ports
@@ -46,27 +48,27 @@ class Place:
 
     def listeners(self):
         """(address, port) of everything."""
-        out = [("127.0.0.1", port) for port in (*self.services, self.page, self.tls, *(port for pair in self.ports.values() for port in pair))]
+        out = [("127.0.0.1", port) for port in (*self.services, self.greeter, self.page, self.tls, *(port for pair in self.ports.values() for port in pair))]
         out += [(self.addresses[name], port) for _, name, port in NAMED]
         return [*out, (self.addresses["redis"], REDIS)]
 
 
 def usual_place():
     documents = {name: [EXAMPLES / file for file in files] for name, files in DOCUMENTS.items()}
-    return Place([port for _, port in PETSTORE], PAGE, TLS, PORTS, HOSTS, documents)
+    return Place([port for _, port in PETSTORE], GREETER, PAGE, TLS, PORTS, HOSTS, documents)
 
 
 def free_place(folder):
     """Beside a demo that runs: free ports, and addresses that nobody else has."""
-    *services, page, tls, a, b, c, d, e, f = free_ports(len(PETSTORE) + 8)
+    *services, greeter, page, tls, a, b, c, d, e, f = free_ports(len(PETSTORE) + 9)
     hosts = folder / "hosts"
     hosts.write_text(HOSTS.read_text().replace("127.0.7.", f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}."))
     text = (EXAMPLES / "petstore.yaml").read_text()
-    for (_, standard), port in zip(PETSTORE, services):
+    for (_, standard), port in zip([*PETSTORE, ("greeter", GREETER)], [*services, greeter]):
         text = text.replace(f"127.0.0.1:{standard}", f"127.0.0.1:{port}")
     (folder / "petstore.yaml").write_text(text)
     documents = usual_place().documents | {"petstore": [folder / "petstore.yaml"]}
-    return Place(services, page, tls, {"petstore": (a, b), "pets-and-orders": (c, d), "petstore-chain": (e, f)}, hosts, documents)
+    return Place(services, greeter, page, tls, {"petstore": (a, b), "pets-and-orders": (c, d), "petstore-chain": (e, f)}, hosts, documents)
 
 
 def page_address(place):
@@ -85,6 +87,7 @@ def petstore_lines(place):
     """Title, command, and what its output must look like."""
     gateway, admin = place.ports["petstore"]
     url = f"http://127.0.0.1:{gateway}"
+    greet = f"python3 examples/demo/grpc_service.py --call 127.0.0.1:{gateway}"
     failing = f"http://127.0.0.1:{place.services[3]}"
     ask = "" if admin == PORTS["petstore"][1] else f" --admin-listen 127.0.0.1:{admin}"
     document = place.documents["petstore"][0]
@@ -104,6 +107,10 @@ def petstore_lines(place):
         ("What the service sees of a request", f"curl -s '{url}/echo?q=1'", r"(?i)\"x-forwarded-for\": \"127\.0\.0\.1\""),
         ("A slow answer", f"curl -s '{url}/slow?seconds=0.2'", r'"waited_seconds": 0.2'),
         ("A WebSocket", f"python3 examples/demo/websocket.py ws://127.0.0.1:{gateway}/ws hello", r"^hello$"),
+        ("A call of gRPC", f"{greet} Hello Ada", r"^Hello Ada$"),
+        ("Answers one by one, and a talk in both directions", f"{greet} Count 5; {greet} Chat Ada Grace", r"(?s)^1 2 3 4 5\nHello Ada\nHello Grace$"),
+        ("A status that the service gives, and one of the gateway's own", f"{greet} Count x; {greet} /other.Service/Hello Ada",
+         r"(?s)^INVALID_ARGUMENT: a number up to 1000\nNOT_FOUND: NotFound$"),
         ("A large upload, streamed", f"head -c 100000000 /dev/zero | curl -s -T - {url}/upload", r'"received_bytes": 100000000,'),
         ("A large download, streamed", f"curl -s -o /dev/null -w '%{{size_download}}' '{url}/download?bytes=100000000'", r"^100000000$"),
         ("Every target, and whether it is well", f"build/cardea status upstreams{ask}", r"(?s)pets.*HEALTHY"),
@@ -217,6 +224,8 @@ class Running:
                 self.service(kind, "127.0.0.1", port)
             for kind, name, port in NAMED:
                 self.service(kind, place.addresses[name], port)
+            self.start("service greeter", lambda: is_open(("127.0.0.1", place.greeter)),
+                       [sys.executable, "examples/demo/grpc_service.py", "--port", str(place.greeter)], None)
             redis = (place.addresses["redis"], REDIS)
             self.start("redis-server", lambda: is_open(redis), ["redis-server", "--bind", redis[0], "--port", str(redis[1]), "--save", "",
                                                                 "--appendonly", "no"], subprocess.DEVNULL)

@@ -521,6 +521,7 @@ kong::LoadOptions load_options(const gateway::Settings& settings) {
     options.served.certificates = true;
     options.served.health_checks = true;
     options.served.upstream_tls = true;
+    options.served.grpc = true;
     options.random = [] {
         std::random_device device;
         return static_cast<std::uint64_t>(device()) << 32 | device();

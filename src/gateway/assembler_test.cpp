@@ -1,5 +1,5 @@
 // The worst that one send can be made to carry still fits it.
-#include "gateway/assembler.h"
+#include "net/assembler.h"
 
 #include <gtest/gtest.h>
 
@@ -33,7 +33,7 @@ TEST(Assembler, ChunksAndTrailersMadeToFillItDoNotOverflowIt) {
             body += chunk(4096) + chunk(last) + chunk(4097) + "0\r\nX-T: " + std::string(8100, 't') + "\r\n\r\n";
             BodyRelay relay;
             relay.start(http::BodyFraming::chunked, 0, limits, http::BodyFraming::chunked, TrailerChoice::pass);
-            Assembler out(buffers);
+            net::Assembler out(buffers);
             net::Slice input = slice_of(buffers, body);
             std::size_t sends = 0;
             while (!relay.is_done() || out.bytes() != 0) {

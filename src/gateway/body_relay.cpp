@@ -16,7 +16,7 @@ void BodyRelay::start(http::BodyFraming in, std::uint64_t length, const http1::L
     capture_ = nullptr;
 }
 
-bool BodyRelay::feed(net::Slice& input, Assembler& out) {
+bool BodyRelay::feed(net::Slice& input, net::Assembler& out) {
     using State = http1::BodyDecoder::State;
     while (!input.empty() && !ended_ && !out.is_full()) {
         http1::BodyDecoder::Step step = decoder_.feed(input.text());
@@ -30,7 +30,7 @@ bool BodyRelay::feed(net::Slice& input, Assembler& out) {
     return true;
 }
 
-bool BodyRelay::end_of_input(Assembler& out) {
+bool BodyRelay::end_of_input(net::Assembler& out) {
     if (decoder_.end_of_input() != http1::BodyDecoder::State::done) return false;
     if (!ended_) add_end(out);
     return true;
@@ -48,7 +48,7 @@ void keep(std::string_view content, plugin::BodyCapture& capture) {
 }
 }  // namespace
 
-void BodyRelay::add_content(net::Slice content, Assembler& out) {
+void BodyRelay::add_content(net::Slice content, net::Assembler& out) {
     if (capture_ != nullptr) keep(content.text(), *capture_);
     if (out_ != http::BodyFraming::chunked) return out.add(std::move(content));
     char prefix[http1::chunk_prefix_capacity];
@@ -74,7 +74,7 @@ std::string BodyRelay::trailer_lines() const {
     return out;
 }
 
-void BodyRelay::add_end(Assembler& out) {
+void BodyRelay::add_end(net::Assembler& out) {
     ended_ = true;
     if (out_ != http::BodyFraming::chunked) return;
     http::Headers trailers = passed_trailers();

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "base/task.h"
-#include "gateway/assembler.h"
 #include "http/http1/body.h"
 #include "http/http1/write.h"
+#include "net/assembler.h"
 #include "net/socket.h"
 #include "plugin/exchange.h"
 
@@ -25,9 +25,9 @@ class BodyRelay {
 
     // Moves bytes of `input` into `out` until the body is done, `out` is full or `input` is used up. What is behind the
     // body stays in `input`. False: the framing is broken (fault()).
-    [[nodiscard]] bool feed(net::Slice& input, Assembler& out);
+    [[nodiscard]] bool feed(net::Slice& input, net::Assembler& out);
     // The sender closed: true if that ends the body (RFC 9112 6.3: only where nothing else does).
-    [[nodiscard]] bool end_of_input(Assembler& out);
+    [[nodiscard]] bool end_of_input(net::Assembler& out);
 
     // Content also goes into `capture` from now on; nullptr: no more. It outlives the relay or is taken away.
     void capture_into(plugin::BodyCapture* capture) { capture_ = capture; }
@@ -46,8 +46,8 @@ class BodyRelay {
     [[nodiscard]] std::uint64_t remaining() const { return decoder_.remaining(); }
 
   private:
-    void add_content(net::Slice content, Assembler& out);
-    void add_end(Assembler& out);
+    void add_content(net::Slice content, net::Assembler& out);
+    void add_end(net::Assembler& out);
     [[nodiscard]] http::Headers passed_trailers() const;
     http1::BodyDecoder decoder_;
     http::BodyFraming out_ = http::BodyFraming::none;
@@ -71,6 +71,7 @@ struct RelayLimits {
     std::uint64_t most_bytes = 0;             // of the body; 0 = no limit
     std::uint64_t least_rate = 0;             // bytes a second, averaged from `rate_from` on; 0 = no limit
     net::Milliseconds rate_from{0};
+    net::Instant until = net::never;  // of the whole
 };
 
 }  // namespace gateway

@@ -146,11 +146,13 @@ bool is_streamed(const Transaction& transaction, const ClientFraming& framing) {
     return framing.framing != http::BodyFraming::none || transaction.response.framing == framing.framing;
 }
 
-bool add_streamed_in_hand(Transaction& transaction, const ClientFraming& framing, Assembler& out) {
+bool add_streamed_in_hand(Transaction& transaction, const ClientFraming& framing, net::Assembler& out) {
     net::Socket& upstream = *transaction.link->socket;
-    TrailerChoice trailers = transaction.request.accepts_trailers ? TrailerChoice::pass : TrailerChoice::drop;
-    transaction.response_body.start(transaction.response.framing, transaction.response.content_length,
-                                    transaction.core.upstream_limits, framing.framing, trailers);
+    bool has_trailers = transaction.request.accepts_trailers || transaction.is_grpc;
+    TrailerChoice trailers = has_trailers ? TrailerChoice::pass : TrailerChoice::drop;
+    http::BodyFraming arriving = transaction.answering_framing();
+    transaction.response_body.start(arriving, transaction.response.content_length, transaction.core.upstream_limits,
+                                    framing.framing, trailers);
     transaction.response_body.capture_into(transaction.capture);
     while (!transaction.response_body.is_done() && upstream.has_input() && !out.is_full()) {
         net::Slice input = upstream.take_input().slice;
@@ -158,6 +160,9 @@ bool add_streamed_in_hand(Transaction& transaction, const ClientFraming& framing
         upstream.unread(std::move(input));
         if (!is_sound) return false;
     }
+    bool has_ended = !upstream.has_input() && upstream.input_end() == net::IoStatus::ended;
+    if (arriving == http::BodyFraming::until_close && has_ended && !out.is_full())
+        return transaction.response_body.end_of_input(out);
     return true;
 }
 
@@ -186,6 +191,8 @@ Task<RelayEnd> send_source(Transaction& transaction, bool is_chunked) {
 void settle_answer(Transaction& transaction, const RelayEnd& end, std::uint64_t text_bytes) {
     bool is_whole = end.kind == RelayEnd::Kind::done;
     bool is_client = end.kind == RelayEnd::Kind::sink_lost;
+    if (end.kind == RelayEnd::Kind::source_too_slow && transaction.link && transaction.link->stream != nullptr)
+        transaction.link->stream->cast_doubt();
     if (!is_whole) {
         transaction.core.metrics.add(is_client ? Counter::client_aborts : Counter::upstream_malformed);
         observe::log(is_client ? observe::Level::info : observe::Level::error, is_client ? "client" : "upstream",

@@ -25,7 +25,7 @@ void log_unwritable(const Transaction& transaction, const base::Error& error);
 [[nodiscard]] ClientFraming framing_for(const Transaction& transaction);
 // Whether the upstream's body is passed on as it comes, and what of it has come already. False: it is malformed.
 [[nodiscard]] bool is_streamed(const Transaction& transaction, const ClientFraming& framing);
-[[nodiscard]] bool add_streamed_in_hand(Transaction& transaction, const ClientFraming& framing, Assembler& out);
+[[nodiscard]] bool add_streamed_in_hand(Transaction& transaction, const ClientFraming& framing, net::Assembler& out);
 // The pieces of a body that is made while it is sent, as chunks or as they are.
 base::Task<RelayEnd> send_source(Transaction& transaction, bool is_chunked);
 

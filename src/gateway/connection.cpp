@@ -203,7 +203,7 @@ Task<bool> Connection::answer(Transaction& transaction) {
     framing.close = !keep;
     keep_open_ = keep;
     transaction.is_tunnel = transaction.is_from_upstream && transaction.response.status == 101;
-    Assembler out(core_.loop.buffers());
+    net::Assembler out(core_.loop.buffers());
     if (auto added = add_client_head(transaction, framing, out); !added) {
         log_unwritable(transaction, added.error());
         keep_open_ = false;

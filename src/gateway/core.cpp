@@ -43,6 +43,7 @@ Core::Core(net::Loop& on, const Settings& with, Process& of, observe::CoreMetric
       metrics(counters),
       access_log(std::move(log)),
       request_ids(ids),
+      upstream_http2_limits(http2::upstream_limits(with.limits.message)),
       pools(on, with.upstream_keepalive),
       worker(on, index, counters),
       client_limits(with.limits.message),

@@ -156,11 +156,12 @@ class Core {
     observe::AccessLog access_log;
     observe::AccessLog admin_log{nullptr, nullptr};  // off unless set
     observe::RequestIds request_ids;
+    http2::Limits upstream_http2_limits;  // before `pools`, which look at it
     upstream::Pools pools;
     plugin::Worker worker;
     http1::Limits client_limits;
     http1::Limits upstream_limits;
-    http2::Limits http2_limits;
+    http2::Limits http2_limits;  // of clients' connections
 
   private:
     friend class Connection;

@@ -52,6 +52,7 @@ struct Service {
     std::vector<base::Uuid> ca_certificates;
     std::optional<base::Uuid> client_certificate;
     net::ProxyVersion proxy_protocol = net::ProxyVersion::none;  // said at the beginning of each connection
+    bool prefers_http2 = false;                                  // https: HTTP/2 where the upstream speaks it
     Tags tags;
     schema::Mark mark;
 };

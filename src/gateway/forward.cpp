@@ -7,10 +7,12 @@
 #include "gateway/hash_input.h"
 #include "gateway/head_reader.h"
 #include "gateway/heads.h"
+#include "gateway/obtain_link.h"
 #include "gateway/relay.h"
 #include "gateway/request_body.h"
 #include "http/http1/parse.h"
 #include "http/path.h"
+#include "http/status.h"
 #include "observe/log.h"
 
 namespace gateway {
@@ -29,24 +31,27 @@ constexpr net::Instant pending_check = 5;  // ms between two looks at endpoints 
 constexpr net::Milliseconds longest_turn_wait{50};
 constexpr int most_interim_responses = 16;  // before the final one; an upstream that sends more is broken
 
-Error connect_error(net::IoStatus status) {
-    switch (status) {
-        case net::IoStatus::timed_out:
-            return Error::upstream(Code::timed_out, Retry::always, "connect timed out");
-        case net::IoStatus::no_descriptors:
-            return Error::us(Code::exhausted, "out of file descriptors or local ports");
-        default:
-            return Error::upstream(Code::refused, Retry::always, "connect: " + std::string(name(status)));
-    }
-}
-
 Error lost_error(net::IoStatus status, const char* doing) {
     Code code = status == net::IoStatus::timed_out ? Code::timed_out : Code::reset;
     return Error::upstream(code, Retry::idempotent, std::string(doing) + ": " + std::string(name(status)));
 }
 
+// A stream may have ended without having been looked at: then sending it again is sending it once (RFC 9113 8.7).
 // TLS 1.3 tells only after the handshake what the server thinks of our certificate.
 Error lost_error(const Transaction& transaction, net::IoStatus status, const char* doing) {
+    if (status == net::IoStatus::timed_out && transaction.core.loop.now() >= transaction.deadline)
+        return Error::upstream(Code::timed_out, Retry::never,
+                               std::string(doing) + ": the client's deadline has passed");
+    if (const upstream::Http2Stream* stream = transaction.link->stream;
+        stream != nullptr && status != net::IoStatus::timed_out) {
+        if (stream->fate() == http2::Fate::unprocessed)
+            return Error::upstream(Code::reset, Retry::always,
+                                   std::string(doing) + ": the upstream refused the stream");
+        if (stream->fate() == http2::Fate::malformed) {
+            transaction.core.metrics.add(Counter::upstream_malformed);
+            return Error::upstream(Code::malformed, Retry::never, std::string(doing) + ": broken HTTP/2");
+        }
+    }
     const net::tls::Layer* tls = transaction.link->tls;
     if (tls == nullptr || tls->failure().empty()) return lost_error(status, doing);
     return Error::upstream(Code::reset, Retry::idempotent, "TLS: " + tls->failure());
@@ -110,25 +115,6 @@ Task<Result<void>> take_turn(Transaction& transaction, LiveUpstream& live) {
     co_return over_limit(transaction, upstream::Limit::connections);
 }
 
-// kong.md 3.3.
-std::string_view host_for(Transaction& transaction) {
-    if (transaction.served_route().preserve_host && !transaction.request.authority.empty())
-        return transaction.request.authority;
-    const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.served_service().upstream];
-    if (!upstream.host_header.empty()) return upstream.host_header;
-    const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
-    if (transaction.served_service().tls) {
-        if (endpoint.port == 443) return endpoint.host;
-        return transaction.arena.join(endpoint.host, ":", std::to_string(endpoint.port));
-    }
-    std::string& host = transaction.endpoints->host_headers[transaction.endpoint];
-    if (host.empty()) {
-        host = endpoint.host;
-        if (endpoint.port != 80) host += ':' + std::to_string(endpoint.port);
-    }
-    return host;
-}
-
 std::string_view target_for(Transaction& transaction) {
     base::Arena& arena = transaction.arena;
     const ServedRoute& route = transaction.served_route();
@@ -144,95 +130,10 @@ std::string_view target_for(Transaction& transaction) {
     return path;
 }
 
-// The name that the upstream is asked for (SNI) and held to: that of Host (kong.md 3.3).
-std::string_view server_name_for(Transaction& transaction) {
-    std::string_view host = host_for(transaction);
-    if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-    std::size_t colon = host.find(':');
-    return host.find(':', colon + 1) == host.npos ? host.substr(0, colon) : host;  // several: an IPv6 address
-}
-
-upstream::Pool& pool_of(Transaction& transaction) {
-    if (const auto& tls = transaction.served_service().tls) {
-        const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
-        return transaction.core.pools.of(endpoint.address,
-                                         transaction.arena.join(tls->trust, "|", server_name_for(transaction)));
-    }
-    upstream::Pool*& pool = transaction.endpoints->pools[transaction.endpoint];
-    if (pool == nullptr)
-        pool = &transaction.core.pools.of(transaction.endpoints->balancer->endpoint(transaction.endpoint).address);
-    return *pool;
-}
-
-// What a connection begins with that says whose request it carries (PROXY protocol).
-Task<Result<void>> introduce(Transaction& transaction, net::Socket& socket, net::ProxyVersion version) {
-    const plugin::ClientSide& client = transaction.client;
-    std::string header = net::write_proxy_header(version, net::ProxiedAddresses{client.address, client.local});
-    net::Draft draft(transaction.core.loop.buffers().at_least(header.size()));
-    draft.append(header);
-    net::Instant deadline = net::after(transaction.core.loop.now(), transaction.served_service().connect_timeout);
-    net::IoStatus status = co_await socket.send(std::move(draft).finish(), deadline);
-    if (status == net::IoStatus::ok) co_return base::success();
-    transaction.core.metrics.add(Counter::upstream_connect_failures);
-    co_return connect_error(status);
-}
-
-// One that was introduced is nobody else's.
-bool take_pooled(Transaction& transaction) {
-    if (transaction.served_service().proxy_protocol != net::ProxyVersion::none) return false;
-    transaction.link = pool_of(transaction).take();
-    if (!transaction.link) return false;
-    transaction.core.metrics.add(Counter::upstream_reuses);
-    transaction.timings.connected = transaction.core.loop.now();
-    return true;
-}
-
-Task<Result<void>> begin_tls(Transaction& transaction, upstream::Pool& pool, net::SocketPtr socket) {
-    Core& core = transaction.core;
-    const ServedTls& tls = *transaction.served_service().tls;
-    net::tls::Session session =
-        tls.context.session(std::string(server_name_for(transaction)), tls.verify, pool.resumption());
-    if (!session) co_return Error::upstream(Code::refused, Retry::never, "TLS: no server can have that name");
-    net::tls::Secured secured = net::tls::Layer::secure(std::move(socket), std::move(session));
-    net::Instant deadline = net::after(core.loop.now(), transaction.served_service().connect_timeout);
-    net::IoStatus status = co_await secured.layer->greeting(deadline);
-    if (status != net::IoStatus::ok) {
-        core.metrics.add(Counter::upstream_connect_failures);
-        if (status == net::IoStatus::timed_out)
-            co_return Error::upstream(Code::timed_out, Retry::always, "TLS handshake timed out");
-        const std::string& why = secured.layer->failure();
-        co_return Error::upstream(Code::refused, Retry::always,
-                                  "TLS: " + (why.empty() ? std::string(name(status)) : why));
-    }
-    transaction.link = pool.adopt(std::move(secured.socket), secured.layer);
-    transaction.timings.connected = core.loop.now();
-    co_return base::success();
-}
-
-Task<Result<void>> connect(Transaction& transaction) {
-    Core& core = transaction.core;
-    upstream::Pool& pool = pool_of(transaction);
-    net::Connected connected = co_await core.loop.connect(
-        pool.address(), net::after(core.loop.now(), transaction.served_service().connect_timeout));
-    core.metrics.add(Counter::upstream_connects);
-    if (!connected.socket) {
-        core.metrics.add(Counter::upstream_connect_failures);
-        co_return connect_error(connected.status);
-    }
-    if (net::ProxyVersion version = transaction.served_service().proxy_protocol; version != net::ProxyVersion::none) {
-        Result<void> introduced = co_await introduce(transaction, *connected.socket, version);
-        if (!introduced) co_return introduced;
-    }
-    if (transaction.served_service().tls) co_return co_await begin_tls(transaction, pool, std::move(connected.socket));
-    transaction.link = pool.adopt(std::move(connected.socket));
-    transaction.timings.connected = core.loop.now();
-    co_return base::success();
-}
-
 // ---- the request
 
 // Everything that is in hand of the body, kept for another attempt while that is small.
-bool add_body_in_hand(Transaction& transaction, Assembler& out) {
+bool add_body_in_hand(Transaction& transaction, net::Assembler& out) {
     net::Socket& client = transaction.client_socket;
     std::size_t held = 0;
     while (!transaction.request_body.is_done() && client.has_input() && !out.is_full() &&
@@ -264,23 +165,89 @@ Companion pump_request_body(Transaction& transaction) {
     transaction.is_request_through = transaction.pump_end->kind == RelayEnd::Kind::done;
 }
 
+// The same on a stream, which may take even what is in hand only as fast as the upstream reads.
+Companion pump_to_stream(Transaction& transaction) {
+    net::Socket& socket = *transaction.link->socket;
+    const Limits& limits = transaction.core.settings.limits;
+    net::Milliseconds write_timeout = transaction.served_service().write_timeout;
+    RelayLimits relay_limits{limits.body_timeout, write_timeout, most_body_bytes(transaction), limits.body_min_rate,
+                             limits.body_min_rate_after};
+    if (transaction.is_grpc) {
+        // Either side of a call may be silent for long; read_timeout bounds what the other one bears.
+        relay_limits.read_timeout = std::max(limits.body_timeout, transaction.served_service().read_timeout);
+        relay_limits.least_rate = 0;
+    }
+    net::IoStatus sent = co_await socket.sent();
+    RelayEnd end;
+    if (sent != net::IoStatus::ok) {
+        end = {RelayEnd::Kind::sink_lost, sent};
+    } else if (!transaction.request_body.is_done() && !transaction.own_request_body && transaction.has_request_body()) {
+        Task<RelayEnd> relaying = relay(transaction.client_socket, transaction.request_body, socket, relay_limits);
+        end = co_await std::move(relaying);
+        if (end.kind == RelayEnd::Kind::done)
+            transaction.link->stream->end_output(transaction.request_body.trailer_lines());
+    }
+    transaction.pump_end = end;
+    transaction.is_request_through = end.kind == RelayEnd::Kind::done;
+}
+
+// `body`: what of it is in hand.
+Task<Result<void>> send_on_stream(Transaction& transaction, net::Slice head, net::Assembler& body, bool has_more) {
+    Core& core = transaction.core;
+    net::Socket& socket = *transaction.link->socket;
+    upstream::Http2Stream& stream = *transaction.link->stream;
+    bool has_body = has_more || !body.empty();
+    std::string trailers = has_more || transaction.own_request_body ? "" : transaction.request_body.trailer_lines();
+    bool is_begun =
+        stream.begin(head.text(), transaction.served_service().tls ? "https" : "http", has_body || !trailers.empty());
+    head.reset();
+    if (!is_begun) co_return lost_error(transaction, net::IoStatus::reset, "send");
+    if (!body.empty())
+        socket.start_send(body.finish(), net::after(core.loop.now(), transaction.served_service().write_timeout));
+    if (!has_more && (has_body || !trailers.empty())) stream.end_output(std::move(trailers));
+    if (has_more) {
+        transaction.is_replayable = false;
+        transaction.replay.clear();
+        if (transaction.request.expect_continue && !transaction.asked_to_continue) {
+            Result<void> asked = co_await ask_for_body(transaction);
+            if (!asked) co_return std::move(asked);
+        }
+    } else if (socket.is_send_settled()) {
+        transaction.is_request_through = true;
+        co_return base::success();
+    }
+    transaction.pump_end.reset();
+    transaction.request_pump = pump_to_stream(transaction);
+    transaction.request_pump.start(socket);
+    co_return base::success();
+}
+
 Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
     Core& core = transaction.core;
     const http::RequestHead& request = transaction.request;
     net::Socket& socket = *transaction.link->socket;
     transaction.is_request_through = false;
-    Assembler out(core.loop.buffers());
+    net::Assembler out(core.loop.buffers());
     if (auto added =
             add_upstream_head(transaction, target_for(transaction), host_for(transaction), request.framing, out);
         !added)
         co_return std::move(added).error();
+    net::Slice head;  // takes its own way to a stream
+    if (transaction.link->stream != nullptr) {
+        core.metrics.add(Counter::upstream_bytes_sent, out.bytes());
+        head = std::move(out.finish().front());
+        out.finish().clear();
+    }
     bool has_more = false;
     if (transaction.own_request_body) {
         out.copy(*transaction.own_request_body);
     } else if (transaction.has_request_body()) {
         put_body_back(transaction);
+        // A stream's end is the end of its body.
+        bool ends_with_stream = transaction.link->stream != nullptr && request.framing == http::BodyFraming::chunked;
         transaction.request_body.start(transaction.arriving_framing(), request.content_length, core.client_limits,
-                                       request.framing, TrailerChoice::pass);
+                                       ends_with_stream ? http::BodyFraming::until_close : request.framing,
+                                       TrailerChoice::pass);
         if (!add_body_in_hand(transaction, out)) co_return http1::client_error(transaction.request_body.fault());
         std::uint64_t most = most_body_bytes(transaction);
         if (most != 0 && transaction.request_body.received() > most) co_return body_too_large();
@@ -288,6 +255,8 @@ Task<Result<void>> send_request(Transaction& transaction, AttemptLog& log) {
     }
     core.metrics.add(Counter::upstream_bytes_sent, out.bytes());
     log.progress.request_sent = true;
+    if (transaction.link->stream != nullptr)
+        co_return co_await send_on_stream(transaction, std::move(head), out, has_more);
     net::IoStatus status =
         co_await socket.send(out.finish(), net::after(core.loop.now(), transaction.served_service().write_timeout));
     // A server may answer and close before it has read everything: what it said counts more than the failed send.
@@ -348,20 +317,34 @@ std::optional<Error> broken_request(const Transaction& transaction) {
     return body_error(*transaction.pump_end, transaction.request_body.fault());
 }
 
+// A stream ends by itself: an answer that ends with its head has no body, whatever its length would be in HTTP/1.1.
+void frame_stream(Transaction& transaction) {
+    http::ResponseHead& response = transaction.response;
+    transaction.response_body.trailers_from(transaction.response_trailers ? &transaction.response_trailers->fields
+                                                                          : nullptr);
+    if (transaction.link->stream == nullptr) return;
+    response.reason = http::reason_phrase(response.status);  // HTTP/2 has none
+    if (!transaction.link->stream->is_answer_whole()) return;
+    if (response.framing != http::BodyFraming::until_close) return;
+    response.framing = transaction.stream != nullptr ? http::BodyFraming::none : http::BodyFraming::length;
+    response.content_length = 0;
+}
+
 Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log) {
     Core& core = transaction.core;
     net::Socket& socket = *transaction.link->socket;
     for (int interim = 0;; ++interim) {
         HeadReader reader(http1::MessageKind::response);
         HeadReader::State state = HeadReader::State::more;
-        net::Instant deadline = net::never;
+        net::Instant deadline = transaction.deadline;
         while (state == HeadReader::State::more) {
             // The upstream's time to answer begins when it has the whole request.
             bool is_pumping = transaction.request_pump.is_running();
             if (is_pumping)
-                deadline = net::never;
-            else if (deadline == net::never || reader.has_begun())
-                deadline = net::after(core.loop.now(), transaction.served_service().read_timeout);
+                deadline = transaction.deadline;
+            else if (deadline == transaction.deadline || reader.has_begun())
+                deadline = std::min(net::after(core.loop.now(), transaction.served_service().read_timeout),
+                                    transaction.deadline);
             if (std::optional<Error> broken = broken_request(transaction)) co_return std::move(*broken);
             ClientWatch watch(transaction);
             net::Received received = co_await socket.receive(deadline);
@@ -370,7 +353,10 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
                 if (watch.is_gone()) co_return Error::client(Code::reset, "client went away", 400);
             }
             if (received.status != net::IoStatus::ok) {
-                if (received.status == net::IoStatus::timed_out) core.metrics.add(Counter::upstream_timeouts);
+                if (received.status == net::IoStatus::timed_out) {
+                    core.metrics.add(Counter::upstream_timeouts);
+                    if (transaction.link->stream != nullptr) transaction.link->stream->cast_doubt();
+                }
                 co_return lost_error(transaction, received.status, "response head");
             }
             log.progress.response_started = true;
@@ -389,7 +375,10 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
         }
         socket.unread(reader.rest());
         int status = transaction.response.status;
-        if (status >= 200) co_return base::success();
+        if (status >= 200) {
+            frame_stream(transaction);
+            co_return base::success();
+        }
         if (status == 101) {
             // RFC 9110 7.8: only what the client asked for, and once its request is over. Anything else would turn the
             // rest of a connection into bytes that nobody has parsed.
@@ -404,7 +393,7 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
         }
         // RFC 9110 15.2: 100 answers our own expectation; the others are the client's, if it can read them.
         if (status == 100 || transaction.request.minor_version == 0 || !transaction.has_client) continue;
-        Assembler out(core.loop.buffers());
+        net::Assembler out(core.loop.buffers());
         if (auto added = add_interim_head(transaction.response, out); !added) co_return std::move(added).error();
         net::IoStatus sent = co_await send_interim(transaction, std::move(out.finish().front()));
         if (sent != net::IoStatus::ok) co_return Error::client(Code::reset, "client went away");
@@ -456,7 +445,9 @@ Error over_limit(Transaction& transaction, upstream::Limit limit) {
 Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice choice) {
     Core& core = transaction.core;
     log.progress = {.request_sent = false, .response_started = false, .body_replayable = true};
-    log.was_reused = false;
+    log.was_reused = log.was_unprocessed = false;
+    transaction.response_body.trailers_from(nullptr);
+    transaction.response_trailers.reset();
     LiveUpstream& live = *transaction.snapshot->shared().upstreams[transaction.served_service().upstream].live;
     if (live.spec().limits.connections > 0 && !transaction.held_connection) {
         Result<void> turn = co_await take_turn(transaction, live);
@@ -481,8 +472,7 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
     transaction.timings.upstream_began = core.loop.now();
     transaction.timings.response_head = net::never;
     Result<void> result;
-    log.was_reused = choice == LinkChoice::pooled && take_pooled(transaction);
-    if (!log.was_reused) result = co_await connect(transaction);
+    if (!take_link(transaction, log, choice)) result = co_await make_link(transaction, log);
     if (result) result = co_await send_request(transaction, log);
     if (result) result = co_await read_response_head(transaction, log);
     // A pooled connection that had died unseen says nothing yet: see ask_upstream.
@@ -505,6 +495,8 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
         }
         co_return base::success();
     }
+    log.was_unprocessed = transaction.link && transaction.link->stream != nullptr &&
+                          transaction.link->stream->fate() == http2::Fate::unprocessed;
     transaction.chain->on_upstream_failure(transaction, result.error());
     transaction.failed_tries.push_back({transaction.upstream_address, transaction.timings.upstream_began});
     log.progress.body_replayable = transaction.is_replayable;
@@ -529,7 +521,7 @@ void finish_attempt(Transaction& transaction, upstream::Outcome outcome) {
     bool is_clean = outcome == upstream::Outcome::answered && transaction.is_request_through &&
                     transaction.response.keep_alive && !transaction.is_tunnel && transaction.response_body.is_done() &&
                     !core.is_draining() && transaction.served_service().proxy_protocol == net::ProxyVersion::none;
-    if (is_clean) link->pool->give_back(std::move(link));
+    if (is_clean && link->stream == nullptr) link->pool->give_back(std::move(link));
 }
 
 Transaction::Transaction(Core& on, net::Socket& from, Entrance by)

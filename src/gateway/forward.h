@@ -15,6 +15,8 @@ struct AttemptLog {
     std::array<std::uint32_t, most_remembered> tried;
     std::size_t count = 0;
     upstream::Progress progress;
+    bool was_unprocessed =
+        false;                // the last attempt's stream was refused unseen: it may be repeated, whatever its method
     bool was_reused = false;  // the last attempt's connection came from the pool, and died before it said a word
 };
 

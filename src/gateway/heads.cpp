@@ -44,7 +44,8 @@ std::string_view with_own_via(Transaction& transaction, const http::ResponseHead
     std::string_view list;
     response.headers.all(Known::via,
                          [&](std::string_view value) { list = list.empty() ? value : arena.join(list, ", ", value); });
-    std::string_view own = arena.join(via_version(response.minor_version), transaction.core.settings.product_token);
+    std::string_view version = transaction.response_trailers ? "2.0 " : via_version(response.minor_version);
+    std::string_view own = arena.join(version, transaction.core.settings.product_token);
     return list.empty() ? own : arena.join(list, ", ", own);
 }
 
@@ -75,7 +76,7 @@ bool is_disguised(std::string_view name) {
 }
 
 base::Result<void> add_upstream_head(Transaction& transaction, std::string_view target, std::string_view host,
-                                     http::BodyFraming framing, Assembler& out) {
+                                     http::BodyFraming framing, net::Assembler& out) {
     const http::RequestHead& request = transaction.request;
     const plugin::ClientSide& client = transaction.client;
     const Settings& settings = transaction.core.settings;
@@ -152,7 +153,7 @@ base::Result<void> add_upstream_head(Transaction& transaction, std::string_view 
     return {};
 }
 
-base::Result<void> add_client_head(Transaction& transaction, const ClientFraming& framing, Assembler& out) {
+base::Result<void> add_client_head(Transaction& transaction, const ClientFraming& framing, net::Assembler& out) {
     const http::ResponseHead& response = transaction.response;
     const HeaderTokens& tokens = transaction.core.settings.headers;
     std::string_view product = transaction.core.settings.product_token;
@@ -212,7 +213,7 @@ base::Result<void> add_client_head(Transaction& transaction, const ClientFraming
     return {};
 }
 
-base::Result<void> add_interim_head(const http::ResponseHead& interim, Assembler& out) {
+base::Result<void> add_interim_head(const http::ResponseHead& interim, net::Assembler& out) {
     http1::HeadWriter writer(out.room(http1::response_head_size(interim.status, interim.reason, interim.headers)));
     writer.status_line(interim.status, interim.reason);
     for (const http::Header& header : interim.headers)

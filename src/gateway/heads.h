@@ -4,14 +4,14 @@
 
 #include <string_view>
 
-#include "gateway/assembler.h"
 #include "gateway/transaction.h"
+#include "net/assembler.h"
 
 namespace gateway {
 
 // Appends the request head to `out`. `target` is path and query as they are sent, `host` the Host field's value.
 base::Result<void> add_upstream_head(Transaction& transaction, std::string_view target, std::string_view host,
-                                     http::BodyFraming framing, Assembler& out);
+                                     http::BodyFraming framing, net::Assembler& out);
 
 struct ClientFraming {
     http::BodyFraming framing = http::BodyFraming::none;
@@ -20,12 +20,12 @@ struct ClientFraming {
 };
 
 // Appends the response head to `out`: transaction.response with our own fields.
-base::Result<void> add_client_head(Transaction& transaction, const ClientFraming& framing, Assembler& out);
+base::Result<void> add_client_head(Transaction& transaction, const ClientFraming& framing, net::Assembler& out);
 
 // A field that is one of the gateway's own to whoever reads `_` as `-` (CGI does).
 [[nodiscard]] bool is_disguised(std::string_view name);
 
 // An interim response (1xx but 101) as the upstream sent it.
-base::Result<void> add_interim_head(const http::ResponseHead& interim, Assembler& out);
+base::Result<void> add_interim_head(const http::ResponseHead& interim, net::Assembler& out);
 
 }  // namespace gateway

@@ -203,7 +203,7 @@ Task<HealthReason> HealthChecker::ask(Probed& probed, const upstream::ActiveRule
         socket->unread(reader.rest());
         BodyRelay body;
         body.start(head.framing, head.content_length, limits_, http::BodyFraming::none, TrailerChoice::drop);
-        Assembler dropped(loop_.buffers());
+        net::Assembler dropped(loop_.buffers());
         while (keeps_alive && !body.is_done() && head.framing != http::BodyFraming::none) {
             net::Received received = co_await socket->receive(deadline);
             keeps_alive = received.status == net::IoStatus::ok && body.feed(received.slice, dropped) &&

@@ -62,6 +62,7 @@ class Http2Client {
 
     std::map<std::uint32_t, Http2Answer> answers;
     std::vector<std::pair<std::uint32_t, int>> goaways;  // last stream, code
+    std::map<std::uint32_t, std::uint64_t> credit;       // WINDOW_UPDATE by stream
     std::size_t resets = 0;
     bool gives_credit = true;
     bool answers_pings = true;
@@ -90,6 +91,9 @@ class Http2Client {
                 case FrameType::rst_stream:
                     ++resets;
                     if (!answer.has_ended) answer.reset = static_cast<int>(frame.word(0));
+                    break;
+                case FrameType::window_update:
+                    credit[frame.stream] += frame.word(0);
                     break;
                 case FrameType::goaway:
                     goaways.emplace_back(frame.word(0) & 0x7fffffff, static_cast<int>(frame.word(4)));

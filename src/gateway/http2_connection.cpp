@@ -1,10 +1,8 @@
 #include "gateway/http2_connection.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "gateway/assembler.h"
 #include "gateway/stream.h"
 #include "observe/log.h"
 
@@ -17,33 +15,6 @@ using observe::Gauge;
 
 // How long a client that does not answer PING may go on opening streams on a connection that ends.
 constexpr net::Milliseconds shutdown_notice{1'000};
-
-// A frame adds few pieces, whatever it is made of: only what fills more than half of one goes by reference, the rest is
-// copied into blocks without a gap.
-class AssemblerSink final : public http2::ByteSink {
-  public:
-    explicit AssemblerSink(Assembler& into) : into_(into) {}
-    [[nodiscard]] bool is_full() const override { return into_.is_full(most_added); }
-    void copy(std::string_view text) override {
-        while (!text.empty()) {
-            std::span<char> room = into_.room(1);
-            std::size_t size = std::min(text.size(), room.size());
-            std::memcpy(room.data(), text.data(), size);
-            into_.grew(size);
-            text.remove_prefix(size);
-        }
-    }
-    void add(net::Slice piece) override {
-        if (piece.size() <= copied_up_to) return copy(piece.text());
-        into_.add(std::move(piece));
-    }
-
-  private:
-    static constexpr std::size_t copied_up_to = 8 * 1024;
-    // Of 16 KiB and a head: two full blocks, the one before the large piece, that piece, and the one behind it.
-    static constexpr std::size_t most_added = 7;
-    Assembler& into_;
-};
 
 }  // namespace
 
@@ -140,7 +111,7 @@ net::Instant Http2Connection::waits_until() const {
     return was_reading_head_ || state_ != State::serving ? deadline_ : net::never;
 }
 
-http2::ServedStream* Http2Connection::open(std::int32_t number) {
+http2::SessionStream* Http2Connection::open(std::int32_t number) {
     std::uint64_t most = core_.settings.limits.keepalive_requests;
     ++opened_;
     if (most != 0 && opened_ >= most && state_ == State::serving) drain();
@@ -177,8 +148,11 @@ void Http2Connection::dispatch() {
                     stream->lost();
                     remove(*stream);
                     break;
-                case http2::Event::Kind::shutdown_seen:
+                case http2::Event::Kind::ping_answered:
                     if (state_ == State::announced) shut_down();
+                    break;
+                case http2::Event::Kind::settings:
+                case http2::Event::Kind::going_away:
                     break;
             }
         }
@@ -189,6 +163,7 @@ void Http2Connection::dispatch() {
 
 void Http2Connection::remove(Stream& stream) {
     streams_.erase(std::find(streams_.begin(), streams_.end(), &stream));
+    output_.forget(stream);
     delete &stream;
     if (!streams_.empty()) return;
     std::vector<Stream*>().swap(streams_);  // an idle connection holds no memory for it
@@ -250,38 +225,21 @@ void Http2Connection::sent(void* self) {
 bool Http2Connection::flush() {
     turn_end_.cancel();
     if (state_ == State::lingering) return true;
-    Assembler out(core_.loop.buffers());
-    AssemblerSink sink(out);
-    while (!socket_->is_sending()) {
-        session_.pull(sink);
-        std::vector<Stream*> taken;
-        taken.swap(taken_);
-        for (Stream* stream : taken) stream->tell_sent();
-        taken.clear();
-        if (taken_.empty()) taken_.swap(taken);
-        dispatch();
-        if (session_.wants_to_send() && !out.is_full()) {
-            std::size_t before = out.bytes();
-            session_.pull(sink);
-            if (out.bytes() > before) continue;
-        }
-        if (out.empty()) break;
-        socket_->start_send(out.finish(), net::after(core_.loop.now(), core_.settings.limits.send_timeout));
-        if (socket_->is_sending()) {
-            socket_->on_sent({&Http2Connection::sent, this});
-            return true;
-        }
-        if (socket_->send_status() != net::IoStatus::ok) {
+    switch (output_.send(session_, *socket_, core_.settings.limits.send_timeout, [this] { dispatch(); })) {
+        case http2::Output::State::failed:
             lost();
             return false;
-        }
+        case http2::Output::State::sending:
+            socket_->on_sent({&Http2Connection::sent, this});
+            return true;
+        case http2::Output::State::idle:
+            break;
     }
-    if (socket_->is_sending()) return true;
     if (session_.is_over() || (state_ == State::shut && streams_.empty() && !session_.wants_to_send())) {
         linger();
         return false;
     }
-    if (streams_.empty()) std::vector<Stream*>().swap(taken_);
+    if (streams_.empty()) output_.shrink();
     return true;
 }
 

@@ -10,7 +10,8 @@
 #include "base/slab.h"
 #include "gateway/core.h"
 #include "gateway/serve.h"
-#include "http/http2/session.h"
+#include "http/http2/output.h"
+#include "http/http2/server_session.h"
 #include "net/turn_end.h"
 
 namespace gateway {
@@ -40,14 +41,14 @@ class Http2Connection final : public ServedConnection,
     // What the session has to send goes out at the end of this turn.
     void flush_soon();
     // tell_sent() is due.
-    void has_taken(Stream& stream) { taken_.push_back(&stream); }
+    void has_taken(http2::BodyCarrier& stream) { output_.has_taken(stream); }
 
   private:
     Http2Connection(Core& core, net::SocketPtr socket, const net::SocketAddress& local, ServeFunction serve,
                     std::uint64_t number, const net::tls::Layer* tls);
     ~Http2Connection() override;
 
-    http2::ServedStream* open(std::int32_t number) override;
+    http2::SessionStream* open(std::int32_t number) override;
     static void wake(void* self);
     static void turn_ended(void* self);
     static void sent(void* self);
@@ -69,7 +70,7 @@ class Http2Connection final : public ServedConnection,
     std::uint64_t number_;
     const net::tls::Layer* tls_;
     std::vector<Stream*> streams_;
-    std::vector<Stream*> taken_;
+    http2::Output output_;
     http2::ServerSession session_;
     net::TurnEnd turn_end_;
     net::Instant deadline_ = net::never;  // without streams, or in the middle of a head

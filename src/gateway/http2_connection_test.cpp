@@ -58,6 +58,16 @@ TEST_F(Http2ConnectionTest, BodiesWithAndWithoutALength) {
     ASSERT_EQ(requests[1].trailers.size(), 1U);
 }
 
+TEST_F(Http2ConnectionTest, WhatWasTakenInOneGoIsCreditedInFull) {
+    respond = {};
+    Http2Client client(world());
+    std::string all = post(1, "/");  // there before the upstream's connection is
+    for (int i = 0; i < 6; ++i) all += data(1, std::string(10'000, 'x'), false);
+    client.send(all);
+    world().run_until([&] { return client.credit[1] >= 40'000; }, seconds(5));
+    EXPECT_GE(client.credit[1], 40'000U);  // the rest is less than half a window
+}
+
 TEST_F(Http2ConnectionTest, HeadAnd204And304HaveNoBody) {
     respond = [](Peer& peer, const WireMessage& request) {
         if (request.method() == "HEAD") return peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");

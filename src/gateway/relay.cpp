@@ -1,5 +1,6 @@
 #include "gateway/relay.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "net/loop.h"
@@ -31,12 +32,12 @@ Task<RelayEnd> relay(net::Socket& from, BodyRelay& body, net::Socket& to, RelayL
     net::Loop& loop = from.loop();
     net::Instant waited = 0;  // for the source; while the sink holds us up, the source cannot show its rate
     std::uint64_t received_before = body.received();
-    Assembler out(loop.buffers());
+    net::Assembler out(loop.buffers());
     BulkInput bulk(from);
     while (!body.is_done()) {
         if (body.remaining() >= bulk_from || body.received() - received_before >= bulk_from) bulk.begin();
         net::Instant asked = loop.now();
-        net::Instant deadline = net::after(asked, limits.read_timeout);
+        net::Instant deadline = std::min(net::after(asked, limits.read_timeout), limits.until);
         net::Received received;
         do received = co_await from.receive(deadline);
         while (received.status == net::IoStatus::timed_out && loop.now() < deadline);  // interrupted, not late
@@ -70,7 +71,7 @@ Task<RelayEnd> relay(net::Socket& from, BodyRelay& body, net::Socket& to, RelayL
 
 Task<RelayEnd> discard(net::Socket& from, BodyRelay& body, net::Milliseconds read_timeout, std::uint64_t most) {
     net::Loop& loop = from.loop();
-    Assembler dropped(loop.buffers());
+    net::Assembler dropped(loop.buffers());
     std::uint64_t taken = 0;
     while (!body.is_done()) {
         net::Received received = co_await from.receive(net::after(loop.now(), read_timeout));

@@ -72,7 +72,7 @@ Task<Result<std::string_view>> Transaction::read_request_body(std::size_t most) 
     plugin::BodyCapture captured;
     captured.most = most;
     restart(&captured);
-    Assembler dropped(core.loop.buffers());
+    net::Assembler dropped(core.loop.buffers());
     net::Instant waited = 0;
     while (!request_body.is_done()) {
         net::Instant began = core.loop.now();

@@ -21,10 +21,11 @@ Task<Result<void>> read_response_body(Transaction& transaction) {
     BodyRelay& body = transaction.response_body;
     plugin::BodyCapture captured;
     captured.most = most;
-    body.start(response.framing, response.content_length, core.upstream_limits, http::BodyFraming::none,
-               TrailerChoice::drop);
+    // Those of a stream come beside the body, and still go behind what becomes of it.
+    body.start(transaction.answering_framing(), response.content_length, core.upstream_limits, http::BodyFraming::none,
+               transaction.response_trailers ? TrailerChoice::pass : TrailerChoice::drop);
     body.capture_into(&captured);
-    Assembler dropped(core.loop.buffers());
+    net::Assembler dropped(core.loop.buffers());
     std::vector<net::Slice> taken;
     while (!body.is_done()) {
         net::Instant deadline = net::after(core.loop.now(), transaction.served_service().read_timeout);

@@ -93,9 +93,61 @@ const ServedRoute* find_route_of_preflight(Transaction& transaction) {
     return route != nullptr && route->chain->answers_preflights(transaction) ? route : nullptr;
 }
 
+// grpc-timeout: up to eight digits and a unit. Anything else is left to the upstream.
+std::optional<net::Milliseconds> call_timeout(std::string_view text) {
+    if (text.size() < 2 || text.size() > 9) return {};
+    std::int64_t value = 0;
+    for (char c : text.substr(0, text.size() - 1)) {
+        if (c < '0' || c > '9') return {};
+        value = value * 10 + (c - '0');
+    }
+    switch (text.back()) {
+        case 'H':
+            return std::chrono::hours(value);
+        case 'M':
+            return std::chrono::minutes(value);
+        case 'S':
+            return std::chrono::seconds(value);
+        case 'm':
+            return net::Milliseconds(value);
+        case 'u':
+            return std::chrono::ceil<net::Milliseconds>(std::chrono::microseconds(value));
+        case 'n':
+            return std::chrono::ceil<net::Milliseconds>(std::chrono::nanoseconds(value));
+        default:
+            return {};
+    }
+}
+
+// kong.md 2.3: what a route for gRPC takes. False: answered.
+bool is_right_call(Transaction& transaction) {
+    const ServedRoute& route = transaction.served_route();
+    if (!transaction.request.has_grpc_type()) {
+        plugin::reply_error(transaction, 415, "Non-gRPC request matched gRPC route", ErrorKind::gateway);
+        return false;
+    }
+    if (transaction.request.major_version != 2) {
+        plugin::reply_error(transaction, 426, "Please use HTTP2 protocol", ErrorKind::gateway);
+        transaction.response.upgrade_protocol = "HTTP/2";
+        return false;
+    }
+    if (!contains(route.protocols, Protocol::grpc) && transaction.client.scheme != "https") {
+        plugin::reply_text(transaction, 200, {}, {});
+        transaction.response.headers.add("grpc-status", "1");
+        transaction.response.headers.add("grpc-message", "gRPC request matched gRPCs route");
+        return false;
+    }
+    transaction.is_grpc = true;
+    if (auto timeout = call_timeout(transaction.request.headers.first("grpc-timeout")))
+        transaction.deadline = net::after(transaction.timings.started, *timeout);
+    return true;
+}
+
 // kong.md 2.3: a route for https only, reached over http. False: answered.
 bool has_right_protocol(Transaction& transaction) {
     const ServedRoute& route = transaction.served_route();
+    if (contains(route.protocols, Protocol::grpc) || contains(route.protocols, Protocol::grpcs))
+        return is_right_call(transaction);
     if (contains(route.protocols, Protocol::http) || !contains(route.protocols, Protocol::https) ||
         transaction.client.scheme == "https")
         return true;
@@ -191,7 +243,8 @@ Task<Result<void>> ask_upstream(Transaction& transaction) {
         // A pooled connection that had died unseen is nobody's failure: once more on a new one, to the same endpoint
         // and outside the budget. Only where sending twice is harmless, and once: a second one counts as a failure.
         bool is_stale = !was_stale && log.was_reused && !log.progress.response_started &&
-                        result.error().code == base::Code::reset && is_idempotent && log.progress.body_replayable;
+                        result.error().code == base::Code::reset && (is_idempotent || log.was_unprocessed) &&
+                        log.progress.body_replayable;
         was_stale = was_stale || is_stale;
         choice = is_stale ? LinkChoice::fresh : LinkChoice::pooled;
         if (!is_stale && !upstream::Attempts::worth_retrying(result.error(), is_idempotent, log.progress))

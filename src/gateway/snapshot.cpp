@@ -226,6 +226,13 @@ class TlsOfServices {
     std::unordered_map<std::string, std::shared_ptr<const ServedTls>> known_;
 };
 
+Wire wire_of(const Service& service) {
+    if (service.protocol == Protocol::grpc || service.protocol == Protocol::grpcs) return Wire::http2;
+    // A connection that begins with one client's address is not shared.
+    if (service.proxy_protocol != net::ProxyVersion::none) return Wire::http1;
+    return service.protocol == Protocol::https && service.prefers_http2 ? Wire::http2_or_http1 : Wire::http1;
+}
+
 base::Uuid id_at(const auto& entities, Index index) { return index == none ? base::Uuid{} : entities[index].id; }
 
 // Plugins with the settings that the document gives them. All that are wrong are named in one error.
@@ -399,7 +406,8 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
                                       service.read_timeout,
                                       number,
                                       std::move(tls),
-                                      service.proxy_protocol});
+                                      service.proxy_protocol,
+                                      wire_of(service)});
     }
     if (!faults.empty()) return base::Error::us(base::Code::invalid, faults);
     TRY_VOID(add_plugins(document, options, *snapshot));

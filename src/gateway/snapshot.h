@@ -37,6 +37,13 @@ struct ServedTls {
     std::string trust;  // equal for those that may share connections, the name of the server aside
 };
 
+// What is spoken to the upstream.
+enum class Wire : std::uint8_t {
+    http1,
+    http2,
+    http2_or_http1,  // over TLS, by ALPN
+};
+
 struct ServedService : plugin::ServiceFacts {
     Protocol protocol = Protocol::http;
     std::string path;  // empty: "/"
@@ -47,6 +54,7 @@ struct ServedService : plugin::ServiceFacts {
     std::uint32_t upstream = 0;            // in Snapshot::upstreams
     std::shared_ptr<const ServedTls> tls;  // null: plain
     net::ProxyVersion proxy_protocol = net::ProxyVersion::none;
+    Wire wire = Wire::http1;
 };
 
 struct ServedRoute : plugin::RouteFacts {

@@ -19,14 +19,19 @@ using http2::ErrorCode;
 
 Stream::~Stream() {
     if (serving_) std::exchange(serving_, {}).destroy();
-    let_go();
+    drop_transaction();
 }
+
+http2::Session* Stream::session() { return &connection_.session(); }
+void Stream::flush_soon() { connection_.flush_soon(); }
+void Stream::has_taken() { connection_.has_taken(*this); }
 
 // ---- the request
 
 void Stream::begin(http2::ReceivedHead head) {
     Core& core = connection_.core();
     client_.reset(new net::Socket(core.loop, *this, -1, connection_.socket().remote()));
+    carry(*client_);
     transaction_ = std::make_unique<Transaction>(core, *client_, Entrance::clients);
     Transaction& transaction = *transaction_;
     transaction.stream = this;
@@ -68,17 +73,14 @@ Stream::Serving Stream::serve_request() {
 void Stream::served() {
     serving_ = {};
     if (transaction_->background != nullptr) connection_.core().go_on_in_background(std::move(transaction_));
-    let_go();
+    drop_transaction();
     connection_.flush_soon();
 }
 
-// What the client has sent and nobody took does not hold up the other streams.
-void Stream::let_go() {
+void Stream::drop_transaction() {
     transaction_.reset();
     client_.reset();
-    pending_ = taken_ = 0;
-    connection_.session().consume(number(), static_cast<std::size_t>(delivered_ - credited_));
-    credited_ = delivered_;
+    let_go();
 }
 
 void Stream::lost() {
@@ -93,16 +95,7 @@ void Stream::lost() {
         settle_answer(transaction, {RelayEnd::Kind::sink_lost, net::IoStatus::reset}, 0);
     finish_attempt(transaction, upstream::Outcome::cancelled);  // of an answer of ours
     finish_request(transaction);
-    let_go();
-}
-
-void Stream::take_data(net::Slice piece) {
-    if (!client_) return connection_.session().consume(number(), piece.size());
-    delivered_ += piece.size();
-    // As if receiving had paused: the socket then says when this has been taken, which is when more may come.
-    client_->wants_input = false;
-    client_->received(std::move(piece));
-    if (client_) give_credit();
+    drop_transaction();
 }
 
 void Stream::take_trailers(const http2::ReceivedHead& head) {
@@ -120,25 +113,32 @@ void Stream::input_ended() {
     if (client_) client_->receive_ended(net::IoStatus::ended);
 }
 
-void Stream::give_credit() {
-    std::uint64_t used = delivered_ - std::min<std::uint64_t>(delivered_, client_->queued());
-    if (used <= credited_) return;
-    connection_.session().consume(number(), static_cast<std::size_t>(used - credited_));
-    credited_ = used;
-    connection_.flush_soon();
+// ---- the answer
+
+namespace {
+
+// Those of HTTP/2 follow even a body that was read whole and changed.
+std::string trailers_of(const Transaction& transaction, bool streams) {
+    bool has_trailers = streams || (transaction.buffered_response && transaction.response_trailers);
+    return has_trailers ? transaction.response_body.trailer_lines() : std::string();
 }
 
-// ---- the answer
+// gRPC reads it (its document on HTTP/2: CANCEL and the like have a status of their own).
+ErrorCode code_of(const Transaction& transaction, const RelayEnd& end) {
+    if (end.kind == RelayEnd::Kind::source_too_slow) return ErrorCode::cancel;
+    if (end.kind != RelayEnd::Kind::source_lost || !transaction.link || transaction.link->stream == nullptr)
+        return ErrorCode::internal_error;
+    ErrorCode code = transaction.link->stream->reset_code();
+    bool is_passed = code == ErrorCode::cancel || code == ErrorCode::enhance_your_calm;
+    return is_passed ? code : ErrorCode::internal_error;
+}
+
+}  // namespace
 
 bool Stream::send_interim(std::string_view text) {
     if (!connection_.session().send_interim(*this, text)) return false;
     connection_.flush_soon();
     return true;
-}
-
-void Stream::end_output(std::string trailers) {
-    connection_.session().end_output(*this, std::move(trailers));
-    connection_.flush_soon();
 }
 
 Task<void> Stream::answer() {
@@ -151,8 +151,11 @@ Task<void> Stream::answer() {
     if (transaction.is_tunnel) transaction.response.headers.remove("Sec-WebSocket-Accept");
     ClientFraming framing = transaction.is_tunnel ? ClientFraming{} : framing_for(transaction);
     bool streams = is_streamed(transaction, framing);
-    bool has_body = framing.framing != http::BodyFraming::none || transaction.is_tunnel;
-    Assembler out(core.loop.buffers());
+    // An empty one ends with its head: to gRPC, that is where the status of a refused call is said.
+    bool is_empty = framing.framing == http::BodyFraming::length && transaction.is_body_in_hand() &&
+                    transaction.response_text.empty() && !transaction.response_trailers;
+    bool has_body = (framing.framing != http::BodyFraming::none && !is_empty) || transaction.is_tunnel;
+    net::Assembler out(core.loop.buffers());
     RelayEnd end;
     if (auto added = add_client_head(transaction, framing, out); !added) {
         log_unwritable(transaction, added.error());
@@ -182,65 +185,22 @@ Task<void> Stream::answer() {
         bool is_all = has_text || (streams && transaction.response_body.is_done());
         if (!out.empty()) client.start_send(out.finish(), net::after(core.loop.now(), send_timeout));
         // Together with the last piece: it then says that it is the last one.
-        if (is_all) end_output(streams ? transaction.response_body.trailer_lines() : std::string());
+        if (is_all) end_output(trailers_of(transaction, streams));
         net::IoStatus sent = co_await client.sent();
         if (sent != net::IoStatus::ok) {
             end = {RelayEnd::Kind::sink_lost, sent};
         } else if (streams && end.kind == RelayEnd::Kind::done && !transaction.response_body.is_done()) {
-            RelayLimits limits{transaction.served_service().read_timeout, send_timeout, 0, 0, {}};
+            RelayLimits limits{transaction.served_service().read_timeout, send_timeout, 0, 0, {}, transaction.deadline};
             end = co_await relay(*transaction.link->socket, transaction.response_body, client, limits);
         }
     }
     if (was_sent && transaction.source && has_body) end = co_await send_source(transaction, false);
     if (end.kind != RelayEnd::Kind::done)
-        session.reset(*this, ErrorCode::internal_error);  // the client must see that it is incomplete
+        session.reset(*this, code_of(transaction, end));  // the client must see that it is incomplete
     else if (has_body)
-        end_output(streams ? transaction.response_body.trailer_lines() : std::string());
+        end_output(trailers_of(transaction, streams));
     settle_answer(transaction, end, has_text ? transaction.response_text.size() : 0);
 }
-
-// ---- the body's bytes
-
-std::size_t Stream::output_size() const { return pending_ - taken_; }
-
-void Stream::take_output(std::size_t size, http2::ByteSink& sink) {
-    std::size_t skipped = taken_;
-    if (taken_ == 0) connection_.has_taken(*this);
-    taken_ += size;
-    for (net::Slice& piece : client_->output().pieces) {
-        if (skipped >= piece.size()) {
-            skipped -= piece.size();
-            continue;
-        }
-        std::size_t part = std::min(size, piece.size() - skipped);
-        sink.add(piece.part(skipped, part));
-        skipped = 0;
-        size -= part;
-        if (size == 0) break;
-    }
-}
-
-void Stream::tell_sent() {
-    if (!client_ || taken_ == 0) return;
-    std::size_t sent = std::exchange(taken_, 0);
-    pending_ -= sent;
-    client_->sent_bytes(sent);
-}
-
-void Stream::start_receive(net::Socket& socket) {
-    give_credit();
-    socket.wants_input = false;  // it says so again with each piece that is taken: each is credited
-}
-
-void Stream::start_send(net::Socket& socket) {
-    if (is_closed()) return socket.send_failed(net::IoStatus::reset);
-    pending_ = 0;
-    for (const net::Slice& piece : socket.output().pieces) pending_ += piece.size();
-    connection_.session().resume(*this);
-    connection_.flush_soon();
-}
-
-void Stream::shutdown_write(net::Socket&) { end_output(); }
 
 void Stream::close(net::Socket& socket) { release(socket); }
 

@@ -12,6 +12,7 @@
 #include "gateway/companion.h"
 #include "gateway/core.h"
 #include "plugin/exchange.h"
+#include "upstream/http2_stream.h"
 #include "upstream/pool.h"
 
 namespace gateway {
@@ -53,9 +54,12 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     bool asked_to_continue = false;                    // 100 (Continue) went out
     std::optional<std::string> read_body;              // by a plugin, whole; its raw form stays in `replay`
     std::optional<std::string_view> own_request_body;  // sent in the place of the client's
+    bool is_grpc = false;                              // a call, on a route for such
+    net::Instant deadline = net::never;                // that the client has set for the whole (grpc-timeout)
     bool is_last = false;  // nothing that this client sends afterwards is to be read as a request
 
     // ---- upstream
+    std::unique_ptr<upstream::Trailers> response_trailers;  // of HTTP/2, beside the body; `link` writes into it
     upstream::LinkPtr link;
     Companion request_pump;  // sends what of the body did not come with the head; waits on `link`, so dies before it
     std::optional<RelayEnd> pump_end;
@@ -79,6 +83,11 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     [[nodiscard]] http::BodyFraming arriving_framing() const {
         bool ends_with_stream = stream != nullptr && request.framing == http::BodyFraming::chunked;
         return ends_with_stream ? http::BodyFraming::until_close : request.framing;
+    }
+    // How the end of the upstream's body is known on its socket.
+    [[nodiscard]] http::BodyFraming answering_framing() const {
+        bool ends_with_stream = response_trailers != nullptr && response.framing == http::BodyFraming::length;
+        return ends_with_stream ? http::BodyFraming::until_close : response.framing;
     }
     // The response's body is response_text; else the upstream's, on its connection.
     [[nodiscard]] bool is_body_in_hand() const { return !is_from_upstream || buffered_response.has_value(); }

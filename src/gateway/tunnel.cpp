@@ -28,7 +28,7 @@ struct Tunnel {
 // Until `from` has ended, and `to` is told, or the tunnel is broken.
 base::Task<void> carry(Tunnel& tunnel, net::Socket& from, net::Socket& to, std::uint64_t& total) {
     net::Loop& loop = tunnel.core.loop;
-    Assembler out(loop.buffers());
+    net::Assembler out(loop.buffers());
     while (!tunnel.is_broken) {
         net::Received received = co_await from.receive(net::after(tunnel.last_moved, tunnel.idle));
         if (received.status == net::IoStatus::ended) {

@@ -52,6 +52,11 @@ struct RequestHead {
     bool upgrade = false;                     // Connection: upgrade with an Upgrade field, HTTP/1.1 only
     std::string_view upgrade_protocol;        // value of that field
 
+    // A call of gRPC: HTTP/2, and its content type with or without what follows `+` or `;`.
+    [[nodiscard]] bool is_grpc() const { return major_version == 2 && has_grpc_type(); }
+    [[nodiscard]] bool has_grpc_type() const {
+        return headers.first(Known::content_type).starts_with("application/grpc");
+    }
     // A browser asks whether it may send another request (Fetch standard, CORS-preflight request).
     [[nodiscard]] bool is_preflight() const {
         return method == Method::options && headers.has(Known::origin) &&

@@ -126,6 +126,75 @@ std::string_view error_body(BodyType type, const ErrorTemplates& own, std::strin
 
 }  // namespace
 
+namespace {
+
+struct GrpcStatus {
+    std::string_view code;
+    std::string_view name;
+};
+
+// kong.md 3.6; 502, which Kong leaves to its clients, is what they make of it (gRPC, http-grpc-status-mapping).
+GrpcStatus grpc_status(int status) {
+    switch (status) {
+        case 400:
+            return {"3", "InvalidArgument"};
+        case 401:
+            return {"16", "Unauthenticated"};
+        case 403:
+            return {"7", "PermissionDenied"};
+        case 404:
+            return {"5", "NotFound"};
+        case 408:
+        case 504:
+            return {"4", "DeadlineExceeded"};
+        case 409:
+            return {"6", "AlreadyExists"};
+        case 429:
+            return {"8", "ResourceExhausted"};
+        case 499:
+            return {"1", "Canceled"};
+        case 501:
+            return {"12", "Unimplemented"};
+        case 502:
+        case 503:
+            return {"14", "Unavailable"};
+        default:
+            if (status >= 400 && status < 500) return {"3", "InvalidArgument"};
+            return {"13", "Internal"};
+    }
+}
+
+// gRPC over HTTP2, Status-Message: what is not printable, and %, as %XX.
+std::string_view percent_encoded(std::string_view text, base::Arena& arena) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (char c : text) {
+        auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte <= 0x7e && c != '%') {
+            out += c;
+        } else {
+            out += '%';
+            out += digits[byte >> 4];
+            out += digits[byte & 15];
+        }
+    }
+    return arena.copy(out);
+}
+
+// A refused call gets no body: its status is said in the head.
+Verdict reply_to_call(Exchange& exchange, int status, std::string_view type, std::string_view message) {
+    GrpcStatus said = grpc_status(status);
+    reply_text(exchange, status, type, {});
+    exchange.response.headers.add("grpc-status", said.code);
+    exchange.response.headers.add("grpc-message",
+                                  message.empty() ? said.name : percent_encoded(message, exchange.arena));
+    return Verdict::answered;
+}
+
+bool is_refused_call(const Exchange& exchange, int status) { return status >= 400 && exchange.request.is_grpc(); }
+
+}  // namespace
+
 std::string_view default_message(int status) {
     switch (status) {
         case 400:
@@ -188,6 +257,7 @@ Verdict reply_text(Exchange& exchange, int status, std::string_view type, std::s
 }
 
 Verdict reply_error(Exchange& exchange, int status, std::string_view message, ErrorKind kind, std::string_view more) {
+    if (is_refused_call(exchange, status)) return reply_to_call(exchange, status, "application/grpc", {});
     BodyType type = choose_type(exchange, kind);
     if (message.empty()) message = default_message(status);
     return reply_text(exchange, status, content_type(type),
@@ -195,10 +265,12 @@ Verdict reply_error(Exchange& exchange, int status, std::string_view message, Er
 }
 
 Verdict reply_json(Exchange& exchange, int status, std::string_view json) {
+    if (is_refused_call(exchange, status)) return reply_to_call(exchange, status, {}, {});
     return reply_text(exchange, status, content_type(BodyType::json), json);
 }
 
 Verdict reply_message(Exchange& exchange, int status, std::string_view message) {
+    if (is_refused_call(exchange, status)) return reply_to_call(exchange, status, {}, message);
     return reply_json(exchange, status,
                       exchange.arena.join("{\"message\":", json_quoted(message, exchange.arena), "}"));
 }

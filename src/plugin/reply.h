@@ -1,4 +1,5 @@
-// Answers of our own: error bodies negotiated by Accept as Kong writes them (kong.md 3.6), JSON, plain texts. They fill
+// Answers of our own: error bodies negotiated by Accept as Kong writes them (kong.md 3.6), JSON, plain texts. A call of
+// gRPC that is refused gets no body, but grpc-status and grpc-message in its head. They fill
 // exchange.response and response_text and answer Verdict::answered, so that a plugin's `return refuse(...)` is its end.
 #pragma once
 

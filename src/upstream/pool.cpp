@@ -3,7 +3,26 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ensure.h"
+#include "upstream/http2_pool.h"
+
 namespace upstream {
+
+Pool::Pool(net::Loop& loop, const net::SocketAddress& address, const PoolLimits& limits, Users users)
+    : loop_(loop), address_(address), limits_(limits), users_(users) {}
+
+Pool::~Pool() = default;
+
+void Pool::close_all() {
+    idle_.clear();
+    if (http2_) http2_->close_all();
+}
+
+Http2Pool& Pool::http2(const http2::Limits& limits, observe::CoreMetrics& metrics) {
+    ensure(!is_of_many_trusts());
+    if (!http2_) http2_ = std::make_unique<Http2Pool>(loop_, *this, limits_, limits, metrics);
+    return *http2_;
+}
 
 LinkPtr Pool::remove(std::size_t place) {
     LinkPtr out = std::move(idle_[place]);
@@ -67,7 +86,7 @@ Pool& Pools::of(const net::SocketAddress& address, std::string_view trust) {
     if (trust.empty() || pools_.size() < most)
         return *pools_.emplace(std::move(key), std::make_unique<Pool>(loop_, address, limits_)).first->second;
     std::unique_ptr<Pool>& passing = passing_[{address, {}}];
-    if (!passing) passing = std::make_unique<Pool>(loop_, address, nothing_);
+    if (!passing) passing = std::make_unique<Pool>(loop_, address, nothing_, Pool::Users::many_trusts);
     return *passing;
 }
 

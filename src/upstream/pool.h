@@ -1,5 +1,6 @@
-// Pools: idle keep-alive connections to upstreams, one pool a core and address; they outlive reloads. A connection that
-// sleeps here is watched: if the upstream closes it, or says anything unasked, it is dropped and never used.
+// Pools: keep-alive connections to upstreams, one pool a core and address; they outlive reloads. A connection of HTTP/1
+// that sleeps here is watched: if the upstream closes it, or says anything unasked, it is dropped and never used. Those
+// of HTTP/2 are shared, see Http2Pool.
 // Owned by a core and used on its thread only.
 #pragma once
 
@@ -11,13 +12,17 @@
 #include <vector>
 
 #include "base/slab.h"
+#include "http/http2/limits.h"
 #include "net/address.h"
 #include "net/loop.h"
 #include "net/socket.h"
 #include "net/tls/layer.h"
+#include "observe/metrics.h"
 
 namespace upstream {
 
+class Http2Pool;
+class Http2Stream;
 class Pool;
 
 struct PoolLimits {
@@ -26,10 +31,11 @@ struct PoolLimits {
     net::Milliseconds idle_timeout{60'000};  // 0 = until the upstream closes
 };
 
-// One connection to an upstream. Destroying it closes it.
+// One connection to an upstream, or one stream of such a connection. Destroying it closes it.
 struct Link : base::SlabAllocated<Link> {
     net::SocketPtr socket;
-    net::tls::Layer* tls = nullptr;  // below the socket; null: plain
+    net::tls::Layer* tls = nullptr;  // below the socket; null: plain, or a stream
+    Http2Stream* stream = nullptr;   // of HTTP/2, whose body bytes the socket carries; lives as long as the socket
     Pool* pool = nullptr;
     std::uint64_t requests = 0;  // exchanges begun on it
     std::size_t place = 0;       // in the pool while it sleeps
@@ -39,9 +45,10 @@ using LinkPtr = std::unique_ptr<Link>;
 
 class Pool {
   public:
-    Pool(net::Loop& loop, const net::SocketAddress& address, const PoolLimits& limits)
-        : loop_(loop), address_(address), limits_(limits) {}
+    enum class Users : std::uint8_t { one_trust, many_trusts };
+    Pool(net::Loop& loop, const net::SocketAddress& address, const PoolLimits& limits, Users users = Users::one_trust);
     Pool(const Pool&) = delete;
+    ~Pool();
 
     // The connection that slept last and is still good, or null.
     [[nodiscard]] LinkPtr take();
@@ -49,7 +56,12 @@ class Pool {
     [[nodiscard]] LinkPtr adopt(net::SocketPtr socket, net::tls::Layer* tls = nullptr);
     // Only a connection whose last exchange ended cleanly on both sides; closed instead if a limit says so.
     void give_back(LinkPtr link);
-    void close_all() { idle_.clear(); }
+    void close_all();
+    // Whether nothing of this pool may be used by two exchanges.
+    [[nodiscard]] bool is_of_many_trusts() const { return users_ == Users::many_trusts; }
+    // The connections of HTTP/2 to the same address, if that is of one trust. What is given the first time outlives the
+    // pool.
+    [[nodiscard]] Http2Pool& http2(const http2::Limits& limits, observe::CoreMetrics& metrics);
 
     [[nodiscard]] const net::SocketAddress& address() const { return address_; }
     [[nodiscard]] std::size_t idle() const { return idle_.size(); }
@@ -64,8 +76,10 @@ class Pool {
     net::Loop& loop_;
     net::SocketAddress address_;
     const PoolLimits& limits_;
+    const Users users_;
     std::vector<LinkPtr> idle_;
     net::tls::Resumption resumption_;
+    std::unique_ptr<Http2Pool> http2_;  // null until first used
 };
 
 class Pools {

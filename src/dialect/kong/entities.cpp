@@ -29,6 +29,9 @@ void Service::check(schema::Checks& checks) const {
     if (path && is_one_of(protocol, {"tcp", "tls", "udp", "grpc", "grpcs"})) {
         conditional(checks, "path", "value must be null", "protocol");
     }
+    // Calls of many clients share a connection.
+    if (proxy_protocol && is_one_of(protocol, {"grpc", "grpcs"}))
+        conditional(checks, "proxy_protocol", "value must be null", "protocol");
     if (is_one_of(protocol, {"https", "tls"})) return;
     for (std::string_view field : {"client_certificate", "tls_verify", "tls_verify_depth", "ca_certificates"}) {
         if (checks.given(field)) conditional(checks, field, "value must be null", "protocol");

@@ -166,6 +166,9 @@ void Loader::check_service_served(const Service& service, const Node& node) {
     }
 }
 
+// Our addition, which Kong and its tools keep as they find it (docs/http2.md).
+constexpr std::string_view http2_tag = "cardea-http2";
+
 Loader::Parent Loader::add_service(File& file, const Node& node, const Parent& parent) {
     const EntityType& type = entity_type(EntityKind::service);
     Service service;
@@ -194,6 +197,8 @@ Loader::Parent Loader::add_service(File& file, const Node& node, const Parent& p
     if (parent.type != nullptr) out.client_certificate = parent.id;
     if (service.proxy_protocol)
         out.proxy_protocol = *service.proxy_protocol == "v1" ? net::ProxyVersion::v1 : net::ProxyVersion::v2;
+    out.prefers_http2 = out.protocol == gateway::Protocol::https &&
+                        std::find(service.tags.begin(), service.tags.end(), http2_tag) != service.tags.end();
     out.tags = std::move(service.tags);
     out.mark = node.mark();
     result_.document.services.push_back(std::move(out));

@@ -55,22 +55,18 @@ std::array<char, 24> websocket_key() {
 
 void HeadBuilder::add(std::string_view name, std::string_view value) {
     if (fault_ != Fault::none) return;
-    std::size_t most_count = kind_ == Kind::request ? limits_.header_count : limits_.trailer_count;
-    std::size_t most_bytes = kind_ == Kind::request ? limits_.header_bytes : limits_.trailer_bytes;
     bool is_pseudo = !name.empty() && name.front() == ':';
     if (kind_ == Kind::request && is_pseudo) return add_pseudo(name, value);
+    if (kind_ == Kind::response && is_pseudo) return add_status(name, value);
     if (!is_lower_case_token(name)) return refuse(Fault::bad_header_name);
     if (!is_value(value)) return refuse(Fault::bad_header_value);
-    std::size_t size = name.size() + value.size() + 4;
-    if (size > limits_.header_line) return refuse(Fault::header_line_too_long);
-    bytes_ += size;
-    if (bytes_ > most_bytes)
-        return refuse(kind_ == Kind::request ? Fault::headers_too_large : Fault::trailers_too_large);
-    if (++count_ > most_count)
-        return refuse(kind_ == Kind::request ? Fault::too_many_headers : Fault::too_many_trailers);
+    charge(name.size() + value.size() + 4);
+    if (fault_ != Fault::none) return;
     Known known = http::recognise(name);
     if ((http::bit(known) & of_connection) != 0) return refuse(Fault::bad_connection);
-    if (known == Known::te && !http::equals_ignore_case(value, "trailers")) return refuse(Fault::bad_connection);
+    if (kind_ == Kind::response && !has_line_) return refuse(Fault::bad_status_line);
+    if (known == Known::te && kind_ != Kind::response && !http::equals_ignore_case(value, "trailers"))
+        return refuse(Fault::bad_connection);
     if (kind_ == Kind::request) {
         if (!has_line_) write_request_line();
         if (known == Known::cookie) return add_cookie(value);
@@ -85,6 +81,37 @@ void HeadBuilder::add(std::string_view name, std::string_view value) {
         }
     }
     write_field(name, value);
+}
+
+void HeadBuilder::charge(std::size_t size) {
+    std::size_t most_line = kind_ == Kind::response ? limits_.response_head : limits_.header_line;
+    std::size_t most_count = kind_ == Kind::trailers ? limits_.trailer_count : limits_.header_count;
+    std::size_t most_bytes = kind_ == Kind::request    ? limits_.header_bytes
+                             : kind_ == Kind::response ? limits_.response_head
+                                                       : limits_.trailer_bytes;
+    if (size > most_line) return refuse(Fault::header_line_too_long);
+    bytes_ += size;
+    ++count_;
+    if (bytes_ > most_bytes)
+        refuse(kind_ == Kind::request    ? Fault::headers_too_large
+               : kind_ == Kind::response ? Fault::response_head_too_large
+                                         : Fault::trailers_too_large);
+    else if (count_ > most_count)
+        refuse(kind_ == Kind::trailers ? Fault::too_many_trailers : Fault::too_many_headers);
+}
+
+// RFC 9113 8.3.2.
+void HeadBuilder::add_status(std::string_view name, std::string_view value) {
+    auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    bool is_status = name == ":status" && !has_line_ && value.size() == 3 && value[0] != '0' && is_digit(value[0]) &&
+                     is_digit(value[1]) && is_digit(value[2]);
+    if (!is_status) return refuse(Fault::bad_status_line);
+    status_ = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
+    if (status_ == 101) return refuse(Fault::bad_status_line);  // RFC 9113 8.6
+    has_line_ = true;
+    write("HTTP/1.1 ");
+    write(value);
+    write(" \r\n");
 }
 
 void HeadBuilder::add_pseudo(std::string_view name, std::string_view value) {
@@ -152,6 +179,7 @@ void HeadBuilder::write_field(std::string_view name, std::string_view value) {
 
 ReceivedHead HeadBuilder::finish() {
     if (kind_ == Kind::request && !has_line_ && fault_ == Fault::none) write_request_line();
+    if (kind_ == Kind::response && !has_line_) refuse(Fault::bad_status_line);
     if (!cookie_.empty() && fault_ == Fault::none) {
         if (cookie_.size() + 8 > limits_.header_line) refuse(Fault::header_line_too_long);
         write_field("cookie", cookie_);
@@ -162,7 +190,7 @@ ReceivedHead HeadBuilder::finish() {
         write_field("sec-websocket-key", {key.data(), key.size()});
     }
     write("\r\n");
-    return {std::move(*draft_).finish(), fault_, protocol_, false};
+    return {std::move(*draft_).finish(), fault_, protocol_, false, status_};
 }
 
 Fault read_request_head(const ReceivedHead& received, const http1::Limits& limits, http::RequestHead& out) {

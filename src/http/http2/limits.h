@@ -1,4 +1,4 @@
-// Named bounds of one HTTP/2 connection. Nothing in it grows beyond them, whatever the client sends.
+// Named bounds of one HTTP/2 connection. Nothing in it grows beyond them, whatever the other side sends.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace http2 {
 
-// What a client may do `burst` times at once and `per_second` times from then on.
+// What the other side may do `burst` times at once and `per_second` times from then on.
 struct Allowance {
     std::uint32_t burst = 0;
     std::uint32_t per_second = 0;
@@ -28,6 +28,19 @@ struct Limits {
     std::uint32_t continuations = 8;     // CONTINUATION frames of one header block
     std::uint32_t queued_answers = 100;  // acknowledgements of PING and SETTINGS that the client does not take
     std::uint32_t queued_frames = 2000;  // frames of any kind but DATA that it does not take
+    std::uint8_t interim_heads = 32;     // 1xx of one stream, from an upstream
 };
+
+// Of connections to upstreams.
+[[nodiscard]] constexpr Limits upstream_limits(const http1::Limits& message) {
+    Limits out;
+    out.message = message;
+    out.concurrent_streams = 100;  // of ours, on one connection
+    // Whole answers may wait for slow clients without holding up the other streams: the connection's window is as large
+    // as all of theirs together.
+    out.stream_window = 128 * 1024;
+    out.connection_window = 100 * 128 * 1024;
+    return out;
+}
 
 }  // namespace http2

@@ -10,12 +10,12 @@
 
 #include "base/ensure.h"
 #include "http/http2/frames_for_tests.h"
-#include "http/http2/session.h"
+#include "http/http2/server_session.h"
 
 namespace http2 {
 
-struct TestStream final : ServedStream {
-    using ServedStream::ServedStream;
+struct TestStream final : SessionStream {
+    using SessionStream::SessionStream;
     [[nodiscard]] std::size_t output_size() const override { return output.size(); }
     void take_output(std::size_t size, ByteSink& sink) override {
         sink.copy(std::string_view(output).substr(0, size));
@@ -45,7 +45,7 @@ class SessionWorld : public StreamOwner {
   public:
     explicit SessionWorld(Limits with = {}) : limits(with), session(limits, buffers, *this) {}
 
-    ServedStream* open(std::int32_t number) override {
+    SessionStream* open(std::int32_t number) override {
         auto stream = std::make_unique<TestStream>(number);
         TestStream* out = stream.get();
         ensure(streams.emplace(number, std::move(stream)).second, number);
@@ -105,7 +105,7 @@ class SessionWorld : public StreamOwner {
                     stream.was_closed = true;
                     stream.code = event.code;
                     break;
-                case Event::Kind::shutdown_seen:
+                case Event::Kind::ping_answered:
                     break;
             }
         }

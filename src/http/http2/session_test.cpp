@@ -1,4 +1,4 @@
-#include "http/http2/session.h"
+#include "http/http2/server_session.h"
 
 #include <gtest/gtest.h>
 #include <nghttp2/nghttp2.h>
@@ -314,7 +314,7 @@ TEST(Http2SessionAttack, RapidReset) {
     for (auto& [number, each] : world.streams) EXPECT_TRUE(each->was_closed) << number;
 }
 
-TEST(Http2SessionAttack, ServedStreamsEarnResets) {
+TEST(Http2SessionAttack, SessionStreamsEarnResets) {
     SessionWorld world;
     world.answers_at_once = true;
     world.receive(hello());

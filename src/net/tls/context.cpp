@@ -162,4 +162,13 @@ Session ClientContext::session(std::string name, Verify verify, Resumption* resu
     return out;
 }
 
+void ClientContext::offer(const Session& session, Offer protocols) {
+    static constexpr std::string_view both = "\x02h2\x08http/1.1";
+    std::string_view list = protocols == Offer::http2 ? both.substr(0, 3) : both;
+    // Answers 0 where all is well.
+    if (SSL_set_alpn_protos(session.get(), reinterpret_cast<const unsigned char*>(list.data()),
+                            static_cast<unsigned>(list.size())) != 0)
+        throw std::bad_alloc();
+}
+
 }  // namespace net::tls

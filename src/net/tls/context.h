@@ -2,6 +2,7 @@
 // protocol versions and ciphers (OpenSSL 3). Any thread may make sessions from it. A copy is the same context.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,9 @@ class ClientContext {
     // For one connection. `name`: a host name, which is also sent (SNI), or an address, which is not.
     // Null if TLS cannot have such a name; with `resumption` the session that it holds is taken up again.
     [[nodiscard]] Session session(std::string name, Verify verify, Resumption* resumption = nullptr) const;
+    // What `session` offers by ALPN (RFC 7301), the best first.
+    enum class Offer : std::uint8_t { http2, http2_or_http1 };
+    static void offer(const Session& session, Offer protocols);
 
   private:
     explicit ClientContext(ssl_ctx_st* context) : context_(context) {}

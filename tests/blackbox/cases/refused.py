@@ -50,7 +50,7 @@ CASES = [
     {"name": "no route, Accept: application/grpc", "request": "GET /none\nAccept: application/grpc", "status": 404,
      "by": "us", "any_type": True,
      "differs": ("Accept: application/grpc over HTTP/1.1", "Kong answers with an empty body and a blank Content-Type",
-                 "the JSON error says what is wrong; gRPC itself is not served yet")},
+                 "the JSON error says what is wrong; calls of gRPC come over HTTP/2")},
     refused("method not in the route's", "POST /getonly/x\nContent-Length: 0"),
     {**refused("HEAD on a route for GET", "HEAD /getonly/x", headers={"Content-Length": "103"}), "text": ""},
     refused("OPTIONS on a route for GET", "OPTIONS /getonly/x"),

@@ -1,8 +1,8 @@
-#include "gateway/assembler.h"
+#include "net/assembler.h"
 
 #include <utility>
 
-namespace gateway {
+namespace net {
 
 std::span<char> Assembler::room(std::size_t size) {
     if (!draft_ || draft_->room() < size) {
@@ -20,7 +20,7 @@ void Assembler::copy(std::string_view text) {
     grew(text.size());
 }
 
-void Assembler::add(net::Slice piece) {
+void Assembler::add(Slice piece) {
     if (piece.empty()) return;
     if (piece.size() <= copied_up_to && draft_ && draft_->room() >= piece.size()) return copy(piece.text());
     close_draft();
@@ -34,7 +34,7 @@ void Assembler::close_draft() {
     draft_used_ = draft_->size();
 }
 
-net::Pieces& Assembler::finish() {
+Pieces& Assembler::finish() {
     close_draft();
     draft_.reset();
     draft_used_ = 0;
@@ -42,4 +42,4 @@ net::Pieces& Assembler::finish() {
     return pieces_;
 }
 
-}  // namespace gateway
+}  // namespace net
