@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "delivery/signal.h"
+#include "gateway/connection_turn.h"
 #include "gateway/hash_input.h"
 #include "gateway/head_reader.h"
 #include "gateway/heads.h"
@@ -26,9 +26,7 @@ using base::Retry;
 using base::Task;
 using observe::Counter;
 
-constexpr net::Instant pending_check = 5;  // ms between two looks at endpoints whose names are still being resolved
-// A wake that goes to a request whose client has left in that moment is lost; then others look by themselves.
-constexpr net::Milliseconds longest_turn_wait{50};
+constexpr net::Instant pending_check = 5;   // ms between two looks at endpoints whose names are still being resolved
 constexpr int most_interim_responses = 16;  // before the final one; an upstream that sends more is broken
 
 Error lost_error(net::IoStatus status, const char* doing) {
@@ -87,32 +85,6 @@ Task<Result<void>> pick_when_resolved(Transaction& transaction, const AttemptLog
     }
     core.metrics.add(Counter::no_endpoint);
     co_return Error::us(Code::resolver_failed, "no answer from the resolver within connect_timeout");
-}
-
-// Where only so many connections may be in use: waits for one, if others may wait. Nothing is picked yet, so that the
-// choice is as fresh as the connection.
-Task<Result<void>> take_turn(Transaction& transaction, LiveUpstream& live) {
-    Core& core = transaction.core;
-    upstream::Load& load = live.load();
-    const upstream::LimitRules& rules = live.spec().limits;
-    using Turn = upstream::Load::Turn;
-    transaction.held_connection = load.take_connection(rules, Turn::fresh);
-    if (transaction.held_connection) co_return base::success();
-    upstream::Held pending = load.take_pending(rules);
-    if (!pending)
-        co_return over_limit(transaction, rules.pending == 0 ? upstream::Limit::connections : upstream::Limit::pending);
-    net::Instant deadline = net::after(core.loop.now(), transaction.served_service().connect_timeout);
-    while (true) {
-        delivery::Arrival<bool> woken(core.loop);
-        upstream::Load::Ticket ticket(load, [give = woken.giver()] { give(true); });
-        // After the ticket: what is given back from now on wakes it.
-        transaction.held_connection = load.take_connection(rules, Turn::waiting);
-        if (transaction.held_connection) co_return base::success();
-        if (core.loop.now() >= deadline) break;
-        co_await woken.wait(std::min(deadline, net::after(core.loop.now(), longest_turn_wait)));
-    }
-    load.count_refusal(upstream::Limit::connections);
-    co_return over_limit(transaction, upstream::Limit::connections);
 }
 
 std::string_view target_for(Transaction& transaction) {
@@ -449,8 +421,10 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
     transaction.response_body.trailers_from(nullptr);
     transaction.response_trailers.reset();
     LiveUpstream& live = *transaction.snapshot->shared().upstreams[transaction.served_service().upstream].live;
-    if (live.spec().limits.connections > 0 && !transaction.held_connection) {
-        Result<void> turn = co_await take_turn(transaction, live);
+    // Before anything is picked, so that the choice is as fresh as the connection. Whether a shared connection will do
+    // is known only afterwards.
+    if (limits_connections(live) && transaction.served_service().wire == Wire::http1) {
+        Result<void> turn = co_await take_connection_turn(transaction, live);
         if (!turn) co_return turn;
     }
     bool is_chosen = choice == LinkChoice::fresh;
@@ -472,7 +446,7 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
     transaction.timings.upstream_began = core.loop.now();
     transaction.timings.response_head = net::never;
     Result<void> result;
-    if (!take_link(transaction, log, choice)) result = co_await make_link(transaction, log);
+    if (!take_link(transaction, log, choice)) result = co_await make_link(transaction, log, choice);
     if (result) result = co_await send_request(transaction, log);
     if (result) result = co_await read_response_head(transaction, log);
     // A pooled connection that had died unseen says nothing yet: see ask_upstream.

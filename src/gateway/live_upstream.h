@@ -61,6 +61,7 @@ class LiveUpstream {
     [[nodiscard]] bool needs_checker() const { return spec_.health.active.is_on() || has_outlier_detection(); }
     [[nodiscard]] bool has_limits() const { return spec_.limits.is_on(); }
     [[nodiscard]] upstream::Load& load() { return *load_; }
+    [[nodiscard]] const std::shared_ptr<upstream::Load>& shared_load() const { return load_; }
     // What was found out about one of its endpoints. `now` is milliseconds since 1970.
     void found(const upstream::Endpoint& endpoint, const upstream::HealthReason& what, std::int64_t now);
     void set_health(const upstream::Endpoint& endpoint, bool is_healthy, std::int64_t now);

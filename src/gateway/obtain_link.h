@@ -12,7 +12,7 @@ namespace gateway {
 
 // False: nothing can be had without waiting.
 [[nodiscard]] bool take_link(Transaction& transaction, AttemptLog& log, LinkChoice choice);
-base::Task<base::Result<void>> make_link(Transaction& transaction, AttemptLog& log);
+base::Task<base::Result<void>> make_link(Transaction& transaction, AttemptLog& log, LinkChoice choice);
 
 // What Host says to the endpoint.
 [[nodiscard]] std::string_view host_for(Transaction& transaction);

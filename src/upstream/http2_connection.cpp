@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "observe/log.h"
-#include "upstream/http2_pool.h"
 
 namespace upstream {
 
@@ -12,9 +11,10 @@ using http2::ErrorCode;
 using http2::Event;
 using http2::Fate;
 
-Http2Connection::Http2Connection(Http2Pool& pool, net::SocketPtr socket)
+Http2Connection::Http2Connection(Http2Pool& pool, net::SocketPtr socket, ConnectionPlace place)
     : pool_(pool),
       socket_(std::move(socket)),
+      place_(std::move(place)),
       session_(pool.http2_limits(), pool.loop().buffers()),
       turn_end_(&Http2Connection::turn_ended, this),
       idle_until_(net::after(pool.loop().now(), send_timeout)),
@@ -49,6 +49,12 @@ LinkPtr Http2Connection::open() {
     return link;
 }
 
+bool Http2Connection::take_place(const Claim& claim) {
+    if (has_place()) return true;
+    place_ = {claim.load, claim.load->take_connection(claim.rules, claim.turn)};
+    return has_place();
+}
+
 void Http2Connection::stream_left(Http2Stream& stream) {
     if (stream.number() == 0) {
         remove(stream);
@@ -75,6 +81,9 @@ void Http2Connection::remove(Http2Stream& stream) {
         idle_until_ = idle.count() == 0 ? net::never : net::after(pool_.loop().now(), idle);
         if (pool_.limits().idle == 0) is_retired_ = true;
         std::vector<Http2Stream*>().swap(streams_);  // an idle connection holds no memory for it
+        place_ = {};
+    } else if (has_place()) {
+        place_.load->wake_one();  // there is room
     }
     pool_.changed();
 }

@@ -11,12 +11,11 @@
 #include "http/http2/output.h"
 #include "net/tls/layer.h"
 #include "net/turn_end.h"
+#include "upstream/http2_pool.h"
 #include "upstream/http2_stream.h"
 #include "upstream/pool.h"
 
 namespace upstream {
-
-class Http2Pool;
 
 class Http2Connection final : public base::SlabAllocated<Http2Connection> {
   public:
@@ -29,7 +28,7 @@ class Http2Connection final : public base::SlabAllocated<Http2Connection> {
     // An exchange that ran out of time while the upstream was silent for that long casts doubt on the connection.
     static constexpr net::Milliseconds doubtful_after{5'000};
 
-    Http2Connection(Http2Pool& pool, net::SocketPtr socket);
+    Http2Connection(Http2Pool& pool, net::SocketPtr socket, ConnectionPlace place = {});
     ~Http2Connection();
 
     [[nodiscard]] bool has_room() const;
@@ -39,6 +38,12 @@ class Http2Connection final : public base::SlabAllocated<Http2Connection> {
     [[nodiscard]] bool is_new() const { return is_new_; }
     // A stream of its own for one exchange; with room only.
     [[nodiscard]] LinkPtr open();
+    // Counts as one of its upstream's connections while it is used. False: that is at its limit.
+    [[nodiscard]] bool take_place(const Claim& claim);
+    [[nodiscard]] bool has_place() const { return static_cast<bool>(place_.slot); }
+    void give_up_unused_place() {
+        if (streams_.empty()) place_ = {};
+    }
     // No more exchanges; closes after the last one.
     void retire();
 
@@ -69,6 +74,7 @@ class Http2Connection final : public base::SlabAllocated<Http2Connection> {
     Http2Pool& pool_;
     net::SocketPtr socket_;
     std::vector<Http2Stream*> streams_;
+    ConnectionPlace place_;
     http2::Output output_;
     http2::ClientSession session_;
     net::TurnEnd turn_end_;

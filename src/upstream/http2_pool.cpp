@@ -20,9 +20,13 @@ Http2Pool::~Http2Pool() {
     for (Http2Connection* connection : std::exchange(connections_, {})) delete connection;
 }
 
-LinkPtr Http2Pool::take() {
+LinkPtr Http2Pool::take(const Claim* claim) {
+    // Room is left to those who wait for it already, as a connection would be.
+    bool is_others_turn = claim != nullptr && claim->turn == Load::Turn::fresh &&
+                          claim->load->pending.load(std::memory_order_acquire) > 0;
+    if (is_others_turn) return nullptr;
     for (Http2Connection* connection : connections_)
-        if (connection->has_room()) return connection->open();
+        if (connection->has_room() && (claim == nullptr || connection->take_place(*claim))) return connection->open();
     return nullptr;
 }
 
@@ -33,14 +37,21 @@ bool Http2Pool::wants_connection() const {
                         [](const Http2Connection* each) { return each->is_new() && !each->is_retired(); });
 }
 
+bool Http2Pool::wants_place() const {
+    return wants_connection() || std::any_of(connections_.begin(), connections_.end(), [](const Http2Connection* each) {
+               return each->has_room() && !each->has_place();
+           });
+}
+
 // Those on their way out end by themselves.
 std::size_t Http2Pool::usable() const {
     return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(),
                                                   [](const Http2Connection* each) { return !each->is_retired(); }));
 }
 
-void Http2Pool::connect(ConnectOrder order, Fallback fallback) {
+void Http2Pool::connect(ConnectOrder order, Fallback fallback, ConnectionPlace place) {
     is_connecting_ = true;
+    place_ = std::move(place);
     ++attempts_;
     connecting_ = make_connection(std::move(order), fallback);
     connecting_.start();
@@ -50,13 +61,14 @@ void Http2Pool::connect(ConnectOrder order, Fallback fallback) {
 base::Task<void> Http2Pool::make_connection(ConnectOrder order, Fallback fallback) {
     base::Result<NewConnection> made = co_await upstream::connect(loop_, address(), std::move(order), metrics_);
     is_connecting_ = false;
+    ConnectionPlace place = std::move(place_);
     loop_.at_turn_end(turn_end_);
     if (!made) {
         failure_ = std::move(made).error();
         co_return;
     }
     if (made->tls == nullptr || made->tls->protocol() == "h2") {
-        connections_.push_back(new Http2Connection(*this, std::move(made->socket)));
+        connections_.push_back(new Http2Connection(*this, std::move(made->socket), std::move(place)));
         co_return;
     }
     if (fallback == Fallback::http1) {
@@ -109,7 +121,12 @@ void Http2Pool::changed() {
     if (first_ != nullptr || http1_link_) loop_.at_turn_end(turn_end_);
 }
 
-void Http2Pool::turn_ended(void* self) { static_cast<Http2Pool*>(self)->serve_waiting(); }
+void Http2Pool::turn_ended(void* self) {
+    auto& pool = *static_cast<Http2Pool*>(self);
+    pool.serve_waiting();
+    // Whoever brought the place of a new one may have left.
+    for (Http2Connection* connection : pool.connections_) connection->give_up_unused_place();
+}
 
 void Http2Pool::serve_waiting() {
     using Kind = Outcome::Kind;
@@ -130,11 +147,17 @@ void Http2Pool::serve_waiting() {
         return;
     }
     while (first_ != nullptr) {
-        LinkPtr link = take();
+        LinkPtr link = take(first_->claim);
         if (!link) break;
         settle(*first_, {Kind::link, std::move(link), {}});
     }
-    if (first_ != nullptr && wants_connection()) settle(*first_, {Kind::try_again, nullptr, {}});
+    // Those with claims wait elsewhere for a place, and each must look; of the others, one connects for all.
+    for (std::size_t left = waiting_count_; left > 0 && first_ != nullptr; --left) {
+        bool has_claim = first_->claim != nullptr;
+        if (!(has_claim ? wants_place() : wants_connection())) break;
+        settle(*first_, {Kind::try_again, nullptr, {}});
+        if (!has_claim) break;
+    }
 }
 
 // ---- connections

@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -14,11 +15,34 @@
 #include "net/loop.h"
 #include "observe/metrics.h"
 #include "upstream/connect.h"
+#include "upstream/load.h"
 #include "upstream/pool.h"
 
 namespace upstream {
 
 class Http2Connection;
+
+// Who asks, where the upstream's connections are limited: a shared one counts once, while anybody uses it.
+struct Claim {
+    const std::shared_ptr<Load>& load;
+    const LimitRules& rules;
+    Load::Turn turn = Load::Turn::fresh;
+};
+
+// What a shared connection holds of such a limit. It may outlive the exchange that brought it, and its upstream.
+struct ConnectionPlace {
+    std::shared_ptr<Load> load;
+    ConnectionSlot slot;
+
+    ConnectionPlace() = default;
+    ConnectionPlace(std::shared_ptr<Load> of, ConnectionSlot taken) : load(std::move(of)), slot(std::move(taken)) {}
+    ConnectionPlace(ConnectionPlace&&) noexcept = default;
+    ConnectionPlace& operator=(ConnectionPlace&& other) noexcept {
+        slot = std::move(other.slot);  // first: giving one back needs its load
+        load = std::move(other.load);
+        return *this;
+    }
+};
 
 class Http2Pool {
   public:
@@ -46,19 +70,22 @@ class Http2Pool {
     Http2Pool(const Http2Pool&) = delete;
     ~Http2Pool();
 
-    // A stream, if there is room.
-    [[nodiscard]] LinkPtr take();
+    // A stream, if there is room. All who use one pool make no claim, or one on the same load.
+    [[nodiscard]] LinkPtr take(const Claim* claim = nullptr);
     [[nodiscard]] bool speaks_http1() const { return loop_.now() < http1_until_; }
     // A connection is missing, and none is on its way.
     [[nodiscard]] bool wants_connection() const;
+    // take() gave nothing, and a place is what is missing: for a new connection, or for one that sleeps.
+    [[nodiscard]] bool wants_place() const;
     enum class Fallback : std::uint8_t { none, http1 };
-    // Begins to make one, for those who wait.
-    void connect(ConnectOrder order, Fallback fallback);
+    // Begins to make one, for those who wait; `place` is of those with claims.
+    void connect(ConnectOrder order, Fallback fallback, ConnectionPlace place = {});
     [[nodiscard]] bool is_crowded() const { return waiting_count_ >= most_waiting; }
 
     struct WaitAwaiter {
         Http2Pool& pool;
         net::Instant deadline;
+        const Claim* claim;
         Outcome outcome;
         net::Timer timer;
         std::coroutine_handle<> coroutine;
@@ -67,15 +94,17 @@ class Http2Pool {
         WaitAwaiter* previous = nullptr;
         bool is_linked = false;
 
-        WaitAwaiter(Http2Pool& in, net::Instant until) : pool(in), deadline(until) {}
+        WaitAwaiter(Http2Pool& in, net::Instant until, const Claim* by) : pool(in), deadline(until), claim(by) {}
         WaitAwaiter(const WaitAwaiter&) = delete;
         ~WaitAwaiter() { pool.unlink(*this); }
         [[nodiscard]] bool await_ready() const { return false; }
         void await_suspend(std::coroutine_handle<> waiting);
         Outcome await_resume() { return std::move(outcome); }
     };
-    // Only after take() gave nothing.
-    [[nodiscard]] WaitAwaiter wait(net::Instant deadline) { return {*this, deadline}; }
+    // Only after take() gave nothing. `claim` lives as long as the wait.
+    [[nodiscard]] WaitAwaiter wait(net::Instant deadline, const Claim* claim = nullptr) {
+        return {*this, deadline, claim};
+    }
 
     // Closes what nobody uses; the rest after its last exchange.
     void close_all();
@@ -110,6 +139,7 @@ class Http2Pool {
     std::uint64_t attempts_ = 0;  // connections that were begun
     bool is_connecting_ = false;
     std::optional<base::Error> failure_;  // of the last, not yet told
+    ConnectionPlace place_;               // of the one that is being made
     LinkPtr http1_link_;
     net::Instant http1_until_ = 0;
     net::TurnEnd turn_end_;

@@ -122,9 +122,10 @@ class Load {
     std::atomic<std::uint64_t> ejections_refused{0};  // the share that may be ejected was used up
     std::atomic<std::uint64_t> panics{0};
 
-  private:
-    friend class ConnectionSlot;
+    // The one that has waited the longest for a connection looks again.
     void wake_one();
+
+  private:
     std::mutex lock_;
     Waiters waiters_;  // the longest first
 };

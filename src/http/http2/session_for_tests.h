@@ -106,6 +106,8 @@ class SessionWorld : public StreamOwner {
                     stream.code = event.code;
                     break;
                 case Event::Kind::ping_answered:
+                case Event::Kind::settings:
+                case Event::Kind::going_away:
                     break;
             }
         }
