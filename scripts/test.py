@@ -21,6 +21,11 @@ os.environ.pop("MAKEFLAGS", None)  # of the make that called us: no business of 
 class Counts:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.failures = []  # said again at the end: of a long output often only the end is kept
+
+    def say_failure(self, line):
+        self.failures.append(line)
+        print(line, flush=True)
 
     def add(self, passed=0, failed=0, skipped=0):
         self.passed += passed
@@ -42,20 +47,24 @@ def counted(title, command, counts):
     start = stage(title)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace")
     last = None
+    is_of_failure = False
     for line in process.stdout:
         found = COUNTS.match(line.strip())
         if found:
             last = [int(number) for number in found.groups()]
             line = f"{title}: {line}"
+        is_of_failure = line.lower().startswith("failed") or (is_of_failure and line.startswith("    "))
+        if is_of_failure:
+            counts.failures.append(f"{title}: {line.rstrip()}")
         print(line, end="", flush=True)
     code = process.wait()
     if last is None:
-        print(f"{title}: ended with {code} and no line of counts")
+        counts.say_failure(f"{title}: ended with {code} and no line of counts")
         counts.add(failed=1)
     else:
         counts.add(*last)
         if code != 0 and last[1] == 0:
-            print(f"{title}: ended with {code}")
+            counts.say_failure(f"{title}: ended with {code}")
             counts.add(failed=1)
     done(title, start)
 
@@ -72,7 +81,7 @@ def unit_tests(directory, counts):
                     "-j", os.environ.get("JOBS", str(os.cpu_count() or 1))],
                    cwd=ROOT / directory, env=environment, check=False)
     if not (results / "ctest.xml").exists():
-        print("ctest left no results")
+        counts.say_failure("ctest left no results")
         counts.add(failed=1)
         return
     for program in xml.etree.ElementTree.parse(results / "ctest.xml").getroot().iter("testcase"):
@@ -80,7 +89,7 @@ def unit_tests(directory, counts):
         good = program.get("status") == "run"
         failed = single_tests(name, results / f"test_{name}.json", good, counts)
         if not good and failed == 0:
-            print(f"failed: {name}, beside its single tests")
+            counts.say_failure(f"failed: {name}, beside its single tests")
             counts.add(failed=1)
 
 
@@ -95,7 +104,7 @@ def single_tests(program, path, good, counts):
                 continue
             if "failures" in test:
                 failed += 1
-                print(f"failed: {program} {suite['name']}.{test['name']}")
+                counts.say_failure(f"failed: {program} {suite['name']}.{test['name']}")
             counts.add(passed=int("failures" not in test and test.get("result") != "SKIPPED"),
                        failed=int("failures" in test), skipped=int(test.get("result") == "SKIPPED"))
     return failed
@@ -107,6 +116,7 @@ def built(kind, counts, *targets):
     finished = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if finished.returncode != 0:
         print(finished.stdout)
+        counts.say_failure(f"build ({kind}): ended with {finished.returncode}")
         counts.add(failed=1)
     done(f"build ({kind})", start)
     return finished.returncode == 0
@@ -126,6 +136,9 @@ def main():
         start = stage(title)
         unit_tests("build-asan" if is_sanitized else "build", counts)
         done(title, start)
+    if counts.failures:
+        print("== what failed, once more")
+        print("\n".join(line[:400] for line in counts.failures[-100:]))
     print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")
     return 1 if counts.failed else 0
 

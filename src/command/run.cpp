@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "admin/pages.h"
+#include "base/pacing.h"
 #include "base/version.h"
 #include "command/documents.h"
 #include "command/events.h"
@@ -38,7 +39,6 @@ using gateway::AdminPages;
 using observe::Level;
 using observe::log;
 
-constexpr int low_priority = 15;                 // nice
 constexpr std::uint64_t spare_descriptors = 64;  // files, loops, resolver: what is not a connection
 
 std::string text_of(const schema::Problems& problems, const std::vector<std::string>& files) {
@@ -50,7 +50,7 @@ std::string text_of(const schema::Problems& problems, const std::vector<std::str
 template <typename Work>
 void give_way(Work work) {
     std::thread([&] {
-        setpriority(PRIO_PROCESS, 0, low_priority);  // Linux: of the calling thread only
+        base::Pacing pacing;
         work();
     }).join();
 }

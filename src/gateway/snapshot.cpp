@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/pacing.h"
 #include "base/version.h"
 #include "http/characters.h"
 
@@ -155,6 +156,7 @@ plugin::Consumers consumers_of(Document& document) {
             credentials.push_back({credential.id, credential.kind, credential.fields});
         out.add(consumer.id, consumer.username, consumer.custom_id, consumer.groups, credentials);
         consumer = {};  // a million of them need not be there twice
+        base::pace();
     }
     out.seal();
     return out;
@@ -354,11 +356,14 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     AskedClients asked(document);
     for (std::uint32_t i = 0; i < document.routes.size(); ++i) {
         Route& route = document.routes[i];
+        base::pace();
         // Kong: the routes of a disabled service leave the router, so they are "no route matched".
         bool is_off = route.service != none && !document.services[route.service].enabled;
         for (route::Rule& rule : route.rules) {
             rule.route = i;
-            if (!is_off) rules.push_back(std::move(rule));
+            if (is_off) continue;
+            base::make_room_paced(rules);
+            rules.push_back(std::move(rule));
         }
         route.rules = {};
     }
@@ -369,6 +374,7 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     for (const Upstream& upstream : document.upstreams) {
         upstreams.emplace(upstream.name, static_cast<std::uint32_t>(snapshot->upstreams.size()));
         snapshot->upstreams.push_back(served(upstream, live));
+        base::pace(10);
     }
     // A host that names no upstream is one of its own: one target, round robin over its addresses.
     std::unordered_map<std::string, std::uint32_t> hosts;
@@ -376,6 +382,7 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     std::string faults;
     for (Service& service : document.services) {
         std::uint32_t number = 0;
+        base::pace(10);
         if (auto named = upstreams.find(service.host); named != upstreams.end()) {
             number = named->second;
         } else {
@@ -416,6 +423,7 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     for (Route& route : document.routes) {
         auto handling = route.path_handling == PathHandling::v0 ? route::PathHandling::v0 : route::PathHandling::v1;
         const plugin::Chain* chain = snapshot->chains.chain(index, route.service);
+        base::pace(4);
         bool is_on = route.service == none || document.services[route.service].enabled;
         bool may_be_tls = contains(route.protocols, Protocol::https) || contains(route.protocols, Protocol::grpcs);
         if (is_on && may_be_tls) asked.add(index, *chain);
@@ -434,7 +442,16 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
         TRY(certificates, certificates_of(document, options, asked.take()));
         snapshot->certificates = std::move(certificates);
     }
+    base::clear_paced(document.routes);
+    base::clear_paced(document.services);
+    base::clear_paced(document.upstreams);
     return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+Snapshot::~Snapshot() {
+    base::clear_paced(routes);
+    base::clear_paced(services);
+    base::clear_paced(upstreams);
 }
 
 std::size_t Snapshot::memory_bytes() const {

@@ -86,6 +86,9 @@ class Snapshot {
     static base::Result<std::shared_ptr<const Snapshot>> compile(Document document, LiveUpstreams& live,
                                                                  const CompileOptions& options);
 
+    Snapshot(const Snapshot&) = delete;
+    ~Snapshot();
+
     [[nodiscard]] const ServedRoute* match(const route::Query& query, route::Match& match) const {
         return router_.match(query, match) ? &routes[match.route] : nullptr;
     }

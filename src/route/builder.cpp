@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "base/pacing.h"
 #include "route/literal.h"
 
 namespace route {
@@ -39,6 +40,7 @@ base::Result<std::unique_ptr<Router::Index>> IndexBuilder::build() {
         for (const std::string& fault : faults_) text += text.empty() ? fault : "\n" + fault;
         return base::Error::us(base::Code::invalid, std::move(text));
     }
+    base::clear_paced(rules_);
     rules_ = {};
     lay_out();
     constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
@@ -60,6 +62,7 @@ std::vector<std::uint32_t> IndexBuilder::by_rank() const {
     std::ranges::sort(order, [this](std::uint32_t left, std::uint32_t right) {
         const Rule& a = rules_[left];
         const Rule& b = rules_[right];
+        base::pace();
         if (a.priority != b.priority) return a.priority > b.priority;
         if (a.tie_break != b.tie_break) return a.tie_break > b.tie_break;
         return a.route != b.route ? a.route < b.route : left < right;
@@ -77,6 +80,7 @@ void IndexBuilder::add_rule(const Rule& rule, std::uint32_t rank) {
         fault(fmt::format("route {}: {} paths, more than {}", rule.route, paths, max_paths_per_rule));
         return;  // nothing will be built
     }
+    base::pace(10);
     bool spread_hosts = rule.hosts.size() * std::max<std::size_t>(paths, 1) <= max_pairs_per_rule;
     bool methods_complete = true;
     RankedRule ranked;
@@ -169,20 +173,26 @@ std::uint32_t IndexBuilder::path_number(std::string text) {
 }
 
 void IndexBuilder::lay_out() {
+    base::clear_paced(path_numbers_);
     path_numbers_ = {};
     // Paths by their place in the alphabet, so that sorting the items compares numbers only.
     std::vector<std::uint32_t> by_text(paths_.size());
     std::iota(by_text.begin(), by_text.end(), 0);
-    std::ranges::sort(by_text, {}, [this](std::uint32_t path) -> const std::string& { return paths_[path]; });
+    std::ranges::sort(by_text, {}, [this](std::uint32_t path) -> const std::string& {
+        base::pace();
+        return paths_[path];
+    });
     std::vector<std::uint32_t> place(paths_.size());
     std::vector<std::string> sorted(paths_.size());
     for (std::size_t i = 0; i < by_text.size(); ++i) {
         place[by_text[i]] = static_cast<std::uint32_t>(i);
         sorted[i] = std::move(paths_[by_text[i]]);
+        base::pace();
     }
     paths_ = std::move(sorted);
     for (Item& item : items_) item.path = place[item.path];
     std::ranges::sort(items_, [](const Item& a, const Item& b) {
+        base::pace();
         if (a.host != b.host) return a.host < b.host;
         return a.path != b.path ? a.path < b.path : a.candidate < b.candidate;
     });
@@ -203,6 +213,7 @@ void IndexBuilder::lay_out() {
     index_->labels.shrink_to_fit();
     index_->candidates.shrink_to_fit();
     index_->filters.shrink_to_fit();
+    base::clear_paced(paths_);
     items_ = {};
 }
 
@@ -214,6 +225,7 @@ std::uint32_t IndexBuilder::lay_out_tree(std::size_t begin, std::size_t end) {
     std::vector<Range> ranges{{begin, end, 0}};
     for (std::size_t i = 0; i < ranges.size(); ++i) {
         Range range = ranges[i];
+        base::pace();
         auto number = static_cast<std::uint32_t>(root + i);
         std::string_view first = paths_[items_[range.begin].path];
         std::string_view last = paths_[items_[range.end - 1].path];

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "base/pacing.h"
+
 namespace schema {
 
 bool Builder::refuse(Mark mark, std::string message, std::string hint) {
@@ -30,6 +32,7 @@ bool Builder::open_list(Mark mark, std::string_view anchor) { return open(false,
 bool Builder::open_map(Mark mark, std::string_view anchor) { return open(true, mark, anchor); }
 
 bool Builder::add(Node node, std::uint64_t weight) {
+    base::pace();
     if (++nodes_ > limits_.nodes) return refuse(node.mark(), fmt::format("more than {} values", limits_.nodes));
     if (frames_.empty()) {
         tree_.set_root(node);

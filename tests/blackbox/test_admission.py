@@ -14,11 +14,13 @@ class Slow:
         self.go_on = threading.Semaphore(0)
         self.lock = threading.Lock()
         self.inside = self.most = self.served = 0
+        self.entered = []  # targets, in their order
         self.port = t.upstream(self.serve).port
 
     def serve(self, exchange):
         with self.lock:
             self.inside += 1
+            self.entered.append(exchange.request.target)
             self.most = max(self.most, self.inside)
         self.go_on.acquire(timeout=20)
         with self.lock:
@@ -115,14 +117,15 @@ def the_urgent_go_first_in_a_shared_pool(t):
     for place in range(2):
         waiting.append(asked(t, gateway))
         wait_until(lambda: number(t, gateway, "waiting") == place + 1, "the line is full of them")
-    urgent = asked(t, gateway, "/orders")
+    urgent = asked(t, gateway, "/orders/urgent")
     wait_until(lambda: slow.inside == 3, "an urgent one still finds a place")
-    second = asked(t, gateway, "/orders")
+    second = asked(t, gateway, "/orders/urgent")
     equal(waiting[1].response().status, 503, "the last low one makes room in the line")
-    slow.let(4)
-    equal([one.response().status for one in low + [urgent, second]], [200] * 4, "statuses")
     slow.let()
-    equal(waiting[0].response().status, 200, "and the other low one is served in the end")
+    wait_until(lambda: len(slow.entered) == 4, "the next one has the place that is free")
+    equal(slow.entered[3], "/urgent", "the urgent one passes the low one that came before it")
+    slow.let(4)
+    equal([one.response().status for one in low + [urgent, second, waiting[0]]], [200] * 5, "statuses")
 
 
 @test

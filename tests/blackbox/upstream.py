@@ -127,6 +127,7 @@ class Upstream:
         self.received = []     # bytes of each connection
         self.malformed = []    # what was not HTTP/1.1 to the byte
         self.incomplete = []   # beginnings of requests that never ended
+        self.half_read = set()     # connections on which a request has begun and not yet ended
         self.resets = 0
         self.lock = threading.Lock()
         self.sockets = set()
@@ -182,7 +183,11 @@ class Upstream:
 
     def _serve(self, sock, number):
         reader = Reader(sock, self.seconds)
-        reader.on_bytes = self.received[number].extend
+
+        def on_bytes(data):
+            self.received[number].extend(data)
+            self.half_read.add(number)
+        reader.on_bytes = on_bytes
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.is_raw:
@@ -191,6 +196,7 @@ class Upstream:
             count = 0
             while True:
                 request = self._next_request(reader)
+                self.half_read.discard(number)
                 if request is None:
                     return
                 exchange = Exchange(self, sock, reader, request, number, count)
@@ -210,6 +216,7 @@ class Upstream:
         finally:
             with self.lock:
                 self.sockets.discard(sock)
+            self.half_read.discard(number)
             sock.close()
 
     def _next_request(self, reader):

@@ -1,6 +1,7 @@
 // Ids, uniqueness and references of the entities of a load (contract 1.2 and 1.3).
 #include <fmt/format.h>
 
+#include "base/pacing.h"
 #include "dialect/kong/loader.h"
 #include "dialect/kong/uuid.h"
 
@@ -168,6 +169,7 @@ Index Loader::bind(const EntityType& type, const ForeignKey& key, const Referenc
 void Loader::bind_pending() {
     std::map<std::string, std::uint32_t> faults;
     for (const Pending& pending : pending_) {
+        base::pace();
         const EntityType& to = entity_type(pending.to);
         const Table& names = names_[pending.to];
         const Entry* found = nullptr;

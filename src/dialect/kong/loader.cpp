@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/pacing.h"
 #include "dialect/kong/consumer.h"
 #include "dialect/kong/rewrite.h"
 #include "dialect/kong/security.h"
@@ -25,6 +26,12 @@ Loader::Loader(const LoadOptions& options)
       merge_budget_(options.limits.alias_nodes),
       reader_(result_.problems,
               [this](std::string_view reference) { return resolve(reference, vaults_, options_.environment); }) {}
+
+Loader::~Loader() {
+    for (auto* tables : {&names_, &ids_})
+        for (auto& [kind, table] : *tables) base::clear_paced(table);
+    base::clear_paced(pending_);
+}
 
 LoadResult Loader::run(std::vector<schema::SourceFile> sources) {
     constexpr std::size_t most_files = 65535;
@@ -186,6 +193,7 @@ void Loader::read_list(File& file, const EntityType& type, const Node& list, con
         Reader::Under element(reader_, i);
         Reader::Entity entity(reader_);
         read_entity(file, type, list.items()[i], parent);
+        base::pace(10);
     }
 }
 

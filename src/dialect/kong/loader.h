@@ -24,6 +24,8 @@ namespace kong {
 class Loader {
   public:
     explicit Loader(const LoadOptions& options);
+    Loader(const Loader&) = delete;
+    ~Loader();
     LoadResult run(std::vector<schema::SourceFile> sources);
 
   private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/pacing.h"
 #include "dialect/kong/consumer.h"
 #include "dialect/kong/loader.h"
 #include "dialect/kong/pem.h"
@@ -201,6 +202,7 @@ Loader::Parent Loader::add_service(File& file, const Node& node, const Parent& p
                         std::find(service.tags.begin(), service.tags.end(), http2_tag) != service.tags.end();
     out.tags = std::move(service.tags);
     out.mark = node.mark();
+    base::make_room_paced(result_.document.services);
     result_.document.services.push_back(std::move(out));
     return {&type, id, index};
 }
@@ -254,6 +256,7 @@ Loader::Parent Loader::add_route(File& file, const Node& node, const Parent& par
         out.rules.clear();
     }
     out.tags = std::move(route.tags);
+    base::make_room_paced(result_.document.routes);
     result_.document.routes.push_back(std::move(out));
     return {&type, id, index};
 }
