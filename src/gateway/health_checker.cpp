@@ -3,14 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "gateway/body_relay.h"
-#include "gateway/head_reader.h"
-#include "http/http1/parse.h"
-
 namespace gateway {
 
 using base::Task;
-using upstream::Finding;
 using upstream::FoundBy;
 using upstream::HealthReason;
 
@@ -20,21 +15,7 @@ constexpr net::Milliseconds look_interval{500};    // between two looks at wheth
 constexpr net::Instant least_look_wait = 10;       // ms, however soon an ejection ends
 constexpr net::Milliseconds longest_sleep{1'000};  // a state that turns may ask for another interval
 constexpr std::uint32_t crowded_wait = 200;        // ms at most between two looks at whether one more probe is allowed
-constexpr std::uint64_t most_body = 64 * 1024;     // of an answer, read so that the connection can be used again
 constexpr double jitter = 0.1;                     // of an interval
-
-HealthReason reason_of(net::IoStatus status) {
-    return {FoundBy::probe, status == net::IoStatus::timed_out ? Finding::timeout : Finding::tcp_failure, 0};
-}
-
-std::string request_for(const upstream::ActiveRules& rules, const upstream::Endpoint& endpoint) {
-    std::string host = rules.host_header;
-    if (host.empty()) {
-        host = endpoint.host;
-        if (endpoint.port != 80) host += ':' + std::to_string(endpoint.port);
-    }
-    return rules.request + "Host: " + host + "\r\n\r\n";
-}
 
 }  // namespace
 
@@ -99,7 +80,7 @@ void HealthChecker::follow(Watched& watched) {
             place->endpoint = endpoint;
             continue;
         }
-        place = std::make_unique<Probed>(watched, endpoint);
+        place = std::make_unique<Probed>(watched, endpoint, loop_, metrics_);
         fresh.push_back(place.get());
     }
     for (Probed* probed : fresh) {
@@ -147,73 +128,9 @@ Task<void> HealthChecker::probe(Probed& probed) {
     std::shared_ptr<LiveUpstream> live = probed.of.live;  // a reload may put another in its place meanwhile
     const upstream::ActiveRules& rules = live->spec().health.active;
     probed.began = loop_.now();
-    HealthReason reason = co_await ask(probed, rules, net::after(loop_.now(), rules.timeout));
+    HealthReason reason = co_await probed.probe.ask(rules, probed.endpoint);
     if (reason.found_by == FoundBy::nobody) co_return;  // an answer that says nothing
     live->found(probed.endpoint, reason, loop_.wall_now());
-}
-
-Task<net::IoStatus> HealthChecker::connect(Probed& probed, net::Instant deadline) {
-    probed.socket.reset();
-    net::Connected connected = co_await loop_.connect(probed.endpoint.address, deadline);
-    probed.socket = std::move(connected.socket);
-    co_return connected.status;
-}
-
-Task<HealthReason> HealthChecker::ask(Probed& probed, const upstream::ActiveRules& rules, net::Instant deadline) {
-    bool is_reused = probed.socket && !probed.socket->has_input() && !probed.socket->input_ended();
-    std::string request = request_for(rules, probed.endpoint);
-    while (true) {
-        if (!is_reused) {
-            net::IoStatus status = co_await connect(probed, deadline);
-            if (status == net::IoStatus::no_descriptors) co_return HealthReason{};  // ours, and says nothing of it
-            if (status != net::IoStatus::ok) co_return reason_of(status);
-        }
-        if (rules.type == upstream::ProbeType::tcp) {
-            probed.socket.reset();
-            co_return HealthReason{FoundBy::probe, Finding::success, 0};
-        }
-        net::SocketPtr socket = std::move(probed.socket);  // goes back only after an answer that ended well
-        net::Draft draft(loop_.buffers().at_least(request.size()));
-        draft.append(request);
-        net::IoStatus status = co_await socket->send(std::move(draft).finish(), deadline);
-        HeadReader reader(http1::MessageKind::response);
-        http::ResponseHead head;
-        bool is_final = false;
-        while (status == net::IoStatus::ok && !is_final) {
-            net::Received received = co_await socket->receive(deadline);
-            status = received.status;
-            if (status != net::IoStatus::ok) break;
-            HeadReader::State state = reader.take(std::move(received.slice), loop_.buffers(), limits_);
-            if (state == HeadReader::State::more) continue;
-            bool is_sound =
-                state == HeadReader::State::complete &&
-                http1::parse_response_head(reader.head(), limits_, http::Method::get, head) == http1::Fault::none;
-            if (!is_sound || head.status < 200) co_return HealthReason{FoundBy::probe, Finding::http_failure, 0};
-            is_final = true;
-        }
-        if (status != net::IoStatus::ok) {
-            // A server may close a connection that has slept long enough, just now: that is no failure.
-            if (std::exchange(is_reused, false) && status != net::IoStatus::timed_out) continue;
-            co_return reason_of(status);
-        }
-        HealthReason reason{FoundBy::nobody, Finding::success, static_cast<std::uint16_t>(head.status)};
-        if (auto finding = rules.statuses.finding(head.status)) reason = {FoundBy::probe, *finding, reason.status};
-        bool has_end = head.framing != http::BodyFraming::until_close;
-        bool keeps_alive = head.keep_alive && has_end;
-        socket->unread(reader.rest());
-        BodyRelay body;
-        body.start(head.framing, head.content_length, limits_, http::BodyFraming::none, TrailerChoice::drop);
-        net::Assembler dropped(loop_.buffers());
-        while (keeps_alive && !body.is_done() && head.framing != http::BodyFraming::none) {
-            net::Received received = co_await socket->receive(deadline);
-            keeps_alive = received.status == net::IoStatus::ok && body.feed(received.slice, dropped) &&
-                          body.received() <= most_body && (received.slice.empty() || body.is_done());
-            if (keeps_alive) socket->unread(std::move(received.slice));
-            dropped.finish().clear();
-        }
-        if (keeps_alive && !socket->has_input()) probed.socket = std::move(socket);
-        co_return reason;
-    }
 }
 
 }  // namespace gateway

@@ -8,12 +8,13 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
 #include "base/task.h"
+#include "gateway/health_probe.h"
 #include "gateway/live_upstream.h"
-#include "http/http1/limits.h"
 #include "net/loop.h"
 
 namespace gateway {
@@ -35,9 +36,12 @@ class HealthChecker {
     struct Probed {
         Watched& of;
         upstream::Endpoint endpoint;
-        net::SocketPtr socket;  // of the probe before, if the server keeps it open
+        HealthProbe probe;
         net::Instant began = 0;
         base::Task<void> probing;  // last: it uses the others
+
+        Probed(Watched& in, upstream::Endpoint at, net::Loop& loop, observe::CoreMetrics& metrics)
+            : of(in), endpoint(std::move(at)), probe(loop, metrics) {}
     };
     struct Watched {
         std::shared_ptr<LiveUpstream> live;
@@ -51,12 +55,10 @@ class HealthChecker {
     void follow(Watched& watched);
     base::Task<void> keep_probing(Probed& probed);
     base::Task<void> probe(Probed& probed);
-    base::Task<upstream::HealthReason> ask(Probed& probed, const upstream::ActiveRules& rules, net::Instant deadline);
-    base::Task<net::IoStatus> connect(Probed& probed, net::Instant deadline);
 
     net::Loop& loop_;
     base::Random random_;
-    http1::Limits limits_;
+    observe::CoreMetrics metrics_;  // of probes; nobody reads them
     net::Timer look_timer_;
     std::unordered_map<std::string, std::unique_ptr<Watched>> watched_;  // by the upstream's id
     std::uint64_t probes_ = 0;

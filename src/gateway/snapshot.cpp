@@ -67,14 +67,25 @@ upstream::FindingLimits limits_of(const auto& check) {
     return {byte(check.successes), byte(check.http_failures), byte(check.tcp_failures), byte(check.timeouts)};
 }
 
-upstream::HealthRules health_of(const Upstream& upstream) {
+bool is_encrypted(CheckType type) { return type == CheckType::https || type == CheckType::grpcs; }
+
+upstream::ProbeType probe_type_of(CheckType type) {
+    if (type == CheckType::tcp) return upstream::ProbeType::tcp;
+    return type == CheckType::grpc || type == CheckType::grpcs ? upstream::ProbeType::grpc : upstream::ProbeType::http;
+}
+
+upstream::HealthRules health_of(const Upstream& upstream, std::shared_ptr<const upstream::ProbeTls> tls) {
     const ActiveCheck& check = upstream.healthchecks.active;
     upstream::HealthRules out;
     upstream::ActiveRules& active = out.active;
-    active.type = check.type == CheckType::tcp ? upstream::ProbeType::tcp : upstream::ProbeType::http;
+    active.type = probe_type_of(check.type);
+    active.tls = std::move(tls);
     active.host_header = upstream.host_header;
-    active.request = "GET " + check.http_path + " HTTP/1.1\r\nUser-Agent: cardea/" + std::string(base::version) +
-                     " (health check)\r\n";
+    bool is_call = active.type == upstream::ProbeType::grpc;
+    active.request = is_call ? "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nTE: trailers\r\n"
+                               "Content-Type: application/grpc\r\n"
+                             : "GET " + check.http_path + " HTTP/1.1\r\n";
+    active.request += "User-Agent: cardea/" + std::string(base::version) + " (health check)\r\n";
     for (const auto& [name, values] : check.headers)
         for (const std::string& value : values) {
             if (http::equals_ignore_case(name, "host"))
@@ -127,13 +138,14 @@ upstream::LimitRules limits_of(const Upstream& upstream) {
             limits.has_retry_budget, limits.retry_percent, limits.min_retries};
 }
 
-ServedUpstream served(const Upstream& upstream, LiveUpstreams& live) {
+ServedUpstream served(const Upstream& upstream, LiveUpstreams& live,
+                      std::shared_ptr<const upstream::ProbeTls> probe_tls) {
     UpstreamSpec spec{upstream.id.text(),
                       {},
                       algorithm_of(upstream.algorithm),
                       upstream.slots,
                       upstream.name,
-                      health_of(upstream),
+                      health_of(upstream, std::move(probe_tls)),
                       outliers_of(upstream),
                       slow_start_of(upstream),
                       upstream.panic_threshold,
@@ -182,48 +194,83 @@ base::Result<std::shared_ptr<const net::tls::ServerCertificates>> certificates_o
 
 // Services with the same settings have one context. What tells them apart is the settings' text, not ids: a certificate
 // that was replaced must not go on in old connections.
-class TlsOfServices {
+class ClientTls {
   public:
-    explicit TlsOfServices(const Document& document) : document_(document) {}
+    explicit ClientTls(const Document& document) : document_(document) {}
 
     base::Result<std::shared_ptr<const ServedTls>> of(const Service& service) {
-        auto wrong = [&](std::string_view what) {
-            return base::Error::us(
-                base::Code::invalid,
-                "service " + (service.name.empty() ? service.id.text() : service.name) + ": " + std::string(what));
-        };
         net::tls::Trust trust;
         if (service.tls_verify.value_or(false)) trust.verify = net::tls::Verify::chain_and_name;
         trust.depth = service.tls_verify_depth.value_or(-1);
-        for (const base::Uuid& id : service.ca_certificates) {
-            auto found = std::find_if(document_.ca_certificates.begin(), document_.ca_certificates.end(),
-                                      [&](const CaCertificate& each) { return each.id == id; });
-            if (found == document_.ca_certificates.end()) return wrong("no ca_certificate " + id.text());
-            trust.authorities.push_back(found->cert);
-        }
         std::optional<base::Uuid> shown = service.client_certificate;
         for (const Upstream& upstream : document_.upstreams)
             if (!shown && upstream.name == service.host) shown = upstream.client_certificate;
-        if (shown) {
-            auto found = std::find_if(document_.certificates.begin(), document_.certificates.end(),
-                                      [&](const Certificate& each) { return each.id == *shown; });
-            if (found == document_.certificates.end()) return wrong("no certificate " + shown->text());
-            trust.identity = {found->cert, found->key};
+        auto made = add_authorities(trust, service);
+        if (made) made = add_identity(trust, shown);
+        const std::string& name = service.name.empty() ? service.id.text() : service.name;
+        if (!made) return wrong("service", name, made.error());
+        auto context = of(trust);
+        if (!context) return wrong("service", name, context.error());
+        return context;
+    }
+
+    // Of the probes of an upstream. An authority that one of its services trusts is trusted here as well.
+    base::Result<std::shared_ptr<const upstream::ProbeTls>> of_probes(const Upstream& upstream) {
+        const ActiveCheck& check = upstream.healthchecks.active;
+        net::tls::Trust trust;
+        if (check.https_verify_certificate) trust.verify = net::tls::Verify::chain_and_name;
+        base::Result<void> made = base::success();
+        for (const Service& service : document_.services)
+            if (made && service.host == upstream.name) made = add_authorities(trust, service);
+        if (made) made = add_identity(trust, upstream.client_certificate);
+        if (!made) return wrong("upstream", upstream.name, made.error());
+        auto context = of(trust);
+        if (!context) return wrong("upstream", upstream.name, context.error());
+        return std::make_shared<const upstream::ProbeTls>(
+            upstream::ProbeTls{(*context)->context, (*context)->verify, check.https_sni, (*context)->trust});
+    }
+
+  private:
+    static base::Error wrong(std::string_view kind, const std::string& name, const base::Error& why) {
+        return base::Error::us(base::Code::invalid, std::string(kind) + " " + name + ": " + why.detail);
+    }
+
+    base::Result<void> add_authorities(net::tls::Trust& trust, const Service& service) {
+        for (const base::Uuid& id : service.ca_certificates) {
+            auto found = std::find_if(document_.ca_certificates.begin(), document_.ca_certificates.end(),
+                                      [&](const CaCertificate& each) { return each.id == id; });
+            if (found == document_.ca_certificates.end())
+                return base::Error::us(base::Code::invalid, "no ca_certificate " + id.text());
+            bool is_known =
+                std::find(trust.authorities.begin(), trust.authorities.end(), found->cert) != trust.authorities.end();
+            if (!is_known) trust.authorities.push_back(found->cert);
         }
+        return base::success();
+    }
+
+    base::Result<void> add_identity(net::tls::Trust& trust, const std::optional<base::Uuid>& shown) {
+        if (!shown) return base::success();
+        auto found = std::find_if(document_.certificates.begin(), document_.certificates.end(),
+                                  [&](const Certificate& each) { return each.id == *shown; });
+        if (found == document_.certificates.end())
+            return base::Error::us(base::Code::invalid, "no certificate " + shown->text());
+        trust.identity = {found->cert, found->key};
+        return base::success();
+    }
+
+    base::Result<std::shared_ptr<const ServedTls>> of(const net::tls::Trust& trust) {
         std::string key = trust.verify == net::tls::Verify::nothing ? "0" : "1";
         key += '|' + std::to_string(trust.depth);
         for (const std::string& authority : trust.authorities) key += '|' + authority;
         key += '|' + trust.identity.certificate + '|' + trust.identity.key;
         std::shared_ptr<const ServedTls>& known = known_[key];
         if (!known) {
-            auto context = net::tls::ClientContext::make(trust);
-            if (!context) return wrong(context.error().detail);
-            known = std::make_shared<const ServedTls>(ServedTls{*context, trust.verify, net::tls::fingerprint(key)});
+            TRY(context, net::tls::ClientContext::make(trust));
+            known = std::make_shared<const ServedTls>(ServedTls{context, trust.verify, net::tls::fingerprint(key)});
         }
         return known;
     }
 
-  private:
     const Document& document_;
     std::unordered_map<std::string, std::shared_ptr<const ServedTls>> known_;
 };
@@ -371,15 +418,25 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
     auto snapshot = std::shared_ptr<Snapshot>(new Snapshot(std::move(router)));
     snapshot->version = options.version;
     std::unordered_map<std::string_view, std::uint32_t> upstreams;
+    ClientTls client_tls(document);
+    std::string faults;
     for (const Upstream& upstream : document.upstreams) {
+        std::shared_ptr<const upstream::ProbeTls> probe_tls;
+        const ActiveCheck& check = upstream.healthchecks.active;
+        bool is_probed = check.healthy_interval.count() > 0 || check.unhealthy_interval.count() > 0;
+        if (is_probed && is_encrypted(check.type)) {
+            auto made = client_tls.of_probes(upstream);
+            if (made)
+                probe_tls = std::move(*made);
+            else
+                faults += (faults.empty() ? "" : "\n") + made.error().detail;
+        }
         upstreams.emplace(upstream.name, static_cast<std::uint32_t>(snapshot->upstreams.size()));
-        snapshot->upstreams.push_back(served(upstream, live));
+        snapshot->upstreams.push_back(served(upstream, live, std::move(probe_tls)));
         base::pace(10);
     }
     // A host that names no upstream is one of its own: one target, round robin over its addresses.
     std::unordered_map<std::string, std::uint32_t> hosts;
-    TlsOfServices tls_of_services(document);
-    std::string faults;
     for (Service& service : document.services) {
         std::uint32_t number = 0;
         base::pace(10);
@@ -398,7 +455,7 @@ base::Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Document documen
         }
         std::shared_ptr<const ServedTls> tls;
         if (service.enabled && (service.protocol == Protocol::https || service.protocol == Protocol::grpcs)) {
-            auto made = tls_of_services.of(service);
+            auto made = client_tls.of(service);
             if (made)
                 tls = std::move(*made);
             else

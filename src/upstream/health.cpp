@@ -79,11 +79,11 @@ std::string HealthRules::text() const {
     auto statuses_text = [](const StatusRules& statuses) {
         return statuses.healthy.to_string() + statuses.unhealthy.to_string();
     };
-    return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", static_cast<int>(active.type), active.request,
+    return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", static_cast<int>(active.type), active.request,
                        active.host_header, active.timeout.count(), active.interval_healthy.count(),
                        active.interval_unhealthy.count(), active.concurrency, limits_text(active.limits),
-                       statuses_text(active.statuses), limits_text(passive), statuses_text(passive_statuses),
-                       threshold);
+                       statuses_text(active.statuses), limits_text(passive), statuses_text(passive_statuses), threshold,
+                       active.tls ? active.tls->trust + '|' + active.tls->server_name : "");
 }
 
 bool Health::found(const Endpoint& endpoint, const HealthReason& what, std::int64_t now) {

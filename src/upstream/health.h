@@ -6,12 +6,14 @@
 #include <atomic>
 #include <bitset>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "net/time.h"
+#include "net/tls/context.h"
 #include "upstream/endpoint.h"
 
 namespace upstream {
@@ -38,11 +40,20 @@ struct StatusRules {
     [[nodiscard]] std::optional<Finding> finding(int status) const;
 };
 
-enum class ProbeType : std::uint8_t { http, tcp };
+enum class ProbeType : std::uint8_t { http, tcp, grpc };
+
+// What probes over TLS hold the endpoint to.
+struct ProbeTls {
+    net::tls::ClientContext context;
+    net::tls::Verify verify = net::tls::Verify::chain_and_name;
+    std::string server_name;  // empty: that of Host
+    std::string trust;        // equal for equal settings only
+};
 
 struct ActiveRules {
     ProbeType type = ProbeType::http;
-    std::string request;                      // of an http probe, without Host: "GET /path HTTP/1.1\r\n" and fields
+    std::shared_ptr<const ProbeTls> tls;      // null: plain
+    std::string request;                      // without Host: "GET /path HTTP/1.1\r\n" and fields; none of tcp
     std::string host_header;                  // empty: the endpoint's name
     net::Milliseconds timeout{1'000};         // of one probe
     net::Milliseconds interval_healthy{0};    // between probes of an endpoint in service; 0 = none

@@ -24,6 +24,8 @@ class GrpcServer:
         self.calls = []                       # method, metadata and deadline (seconds or None) of each
         self.cancelled = threading.Event()    # one was, in `Silent`
         self.unfinished = threading.Event()   # lets `Silent` go on
+        self.health = None                    # answer of grpc.health.v1.Health; None: there is no such service
+        self.probes = []                      # metadata of each
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=32), options=OPTIONS)
         handlers = {"Unary": grpc.unary_unary_rpc_method_handler(self.unary),
                     "Collect": grpc.stream_unary_rpc_method_handler(self.collect),
@@ -33,6 +35,8 @@ class GrpcServer:
                     "HalfFail": grpc.unary_stream_rpc_method_handler(self.half_fail),
                     "Silent": grpc.unary_unary_rpc_method_handler(self.silent)}
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        health = {"Check": grpc.unary_unary_rpc_method_handler(self.check)}
+        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", health),))
         address = "127.0.0.1:0"
         self.port = (self.server.add_secure_port(address, credentials) if credentials
                      else self.server.add_insecure_port(address))
@@ -45,6 +49,12 @@ class GrpcServer:
     def note(self, method, context):
         left = context.time_remaining()
         self.calls.append((method, dict(context.invocation_metadata()), left))
+
+    def check(self, request, context):
+        self.probes.append(dict(context.invocation_metadata()))
+        if self.health is None:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "no such service")
+        return self.health
 
     def unary(self, request, context):
         self.note("Unary", context)

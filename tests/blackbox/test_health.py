@@ -1,11 +1,14 @@
-"""Health checks as Kong has them (passive, active over HTTP and TCP, threshold), and what a person sees and says of them."""
+"""Health checks as Kong has them (passive; active over TCP, HTTP and gRPC, plain and over TLS; threshold), and what a person sees and says of them."""
 
 import json
 import socket
 import threading
 
+from grpc_server import GrpcServer, grpc
 from harness import command, free_port
-from testing import check, equal, test, wait_until
+from test_tls import Authority
+from test_tls_upstream import TlsUpstream
+from testing import Skip, check, equal, test, wait_until
 from upstream import answer
 
 PASSIVE = "passive: {unhealthy: {tcp_failures: 1, http_failures: 2, timeouts: 1}}"
@@ -183,8 +186,114 @@ def below_the_threshold_the_upstream_is_closed(t):
     wait_until(lambda: "upstream takes no requests" in gateway.log(), "the log says so")
 
 
+# ---- over TLS
+
+def https_document(targets, checks, authority, upstream=""):
+    """With a service that trusts `authority`, as the probes do then."""
+    cert = json.dumps(authority.path.read_text())
+    return document([], checks, upstream, service=f"protocol: https, tls_verify: true, ca_certificates: [{CA}]").replace(
+        "targets: []", "targets: [" + ", ".join(f'{{target: "{each}"}}' for each in targets) + "]"
+    ) + f"ca_certificates: [{{id: {CA}, cert: {cert}}}]\n"
+
+
+CA = "0c0c0c0c-0c0c-4c0c-8c0c-0c0c0c0c0c0c"
+OFTEN = "healthy: {interval: 0.1, successes: 1}, unhealthy: {interval: 0.1, tcp_failures: 1, http_failures: 1, timeouts: 1}"
+
+
 @test
-def probes_of_other_types_are_said_to_be_missing(t):
+def probes_over_tls_hold_the_target_to_its_name(t):
+    authority = Authority(t.folder())
+    paths = []
+
+    def reply(exchange):
+        paths.append(exchange.request.target)
+        exchange.send(answer(b"ok"))
+
+    good = t.own(TlsUpstream(reply, t.folder(), authority.sign("good.test")))
+    checks = f"active: {{type: https, http_path: /health, https_sni: good.test, {OFTEN}}}"
+    gateway = t.gateway(https_document([f"127.0.0.1:{good.port}"], checks, authority))
+    wait_until(lambda: len(paths) >= 3, "probes")
+    equal(set(paths), {"/health"}, "what was asked for")
+    equal(set(good.names), {"good.test"}, "names")
+    equal(len(good.names), 1, "connections: probes keep theirs")
+    equal(states(t, gateway)[good.port], "HEALTHY", "state")
+
+
+@test
+def a_certificate_of_another_name_is_a_failed_probe(t):
+    authority = Authority(t.folder())
+    other = t.own(TlsUpstream(lambda exchange: exchange.send(answer(b"ok")), t.folder(), authority.sign("other.test")))
+    target = f"127.0.0.1:{other.port}"
+    checks = f"active: {{type: https, https_sni: good.test, {OFTEN}}}"
+    gateway = t.gateway(https_document([target], checks, authority))
+    wait_until(lambda: states(t, gateway)[other.port] == "UNHEALTHY", "out")
+    # Unless nobody asks.
+    checks = checks.replace("https_sni: good.test", "https_sni: good.test, https_verify_certificate: false")
+    gateway = t.gateway(https_document([target], checks, authority))
+    wait_until(lambda: len(other.shown) > 0, "probes")
+    equal(states(t, gateway)[other.port], "HEALTHY", "state")
+
+
+@test
+def probes_show_the_upstreams_certificate(t):
+    authority = Authority(t.folder())
+    cert, key = authority.sign("gateway.test")
+    strict = t.own(TlsUpstream(lambda exchange: exchange.send(answer(b"ok")), t.folder(), authority.sign("good.test"),
+                               client_authority=authority))
+    checks = f"active: {{type: https, https_sni: good.test, {OFTEN}}}"
+    mine = f"  client_certificate: {{id: {CA}}}\n"
+    shown = f"certificates: [{{id: {CA}, cert: {json.dumps(cert)}, key: {json.dumps(key)}}}]\n"
+    gateway = t.gateway(https_document([f"127.0.0.1:{strict.port}"], checks, authority, mine) + shown)
+    wait_until(lambda: strict.shown, "probes")
+    equal(set(strict.shown), {"gateway.test"}, "who came")
+    equal(states(t, gateway)[strict.port], "HEALTHY", "state")
+
+
+# ---- gRPC
+
+SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
+
+
+def follows_what_it_says(t, server, gateway):
+    """A probe brings the target out and back, whatever calls find."""
+    wait_until(lambda: len(server.probes) >= 3, "probes")
+    equal(states(t, gateway)[server.port], "HEALTHY", "without a health service")
+    server.health = NOT_SERVING
+    wait_until(lambda: states(t, gateway)[server.port] == "UNHEALTHY", "out")
+    server.health = SERVING
+    wait_until(lambda: states(t, gateway)[server.port] == "HEALTHY", "back")
+    server.health = b""
+    wait_until(lambda: states(t, gateway)[server.port] == "UNHEALTHY", "unknown")
+
+
+@test
+def grpc_probes_ask_the_health_service(t):
+    if grpc is None:
+        raise Skip("python3-grpcio is missing")
+    server = t.own(GrpcServer())
+    headers = "headers: {x-token: [abc]}"
+    checks = f"active: {{type: grpc, {headers}, {OFTEN}}}"
+    gateway = t.gateway(document([server.port], checks, service="protocol: grpc"))
+    follows_what_it_says(t, server, gateway)
+    equal(server.probes[0].get("x-token"), "abc", "a header of the document")
+    server.end()
+    server.probes.clear()
+
+
+@test
+def grpcs_probes_ask_the_health_service(t):
+    if grpc is None:
+        raise Skip("python3-grpcio is missing")
+    authority = Authority(t.folder())
+    cert, key = authority.sign("good.test")
+    server = t.own(GrpcServer(grpc.ssl_server_credentials([(key.encode(), cert.encode())])))
+    checks = f"active: {{type: grpcs, https_sni: good.test, {OFTEN}}}"
+    gateway = t.gateway(https_document([f"127.0.0.1:{server.port}"], checks, authority))
+    follows_what_it_says(t, server, gateway)
+
+
+@test
+def a_server_that_speaks_no_http2_is_a_failed_grpc_probe(t):
     one = Service(t, "one")
-    gateway = t.gateway(document([one.port], "active: {type: grpc, healthy: {interval: 1}}"))
-    check("probes of type grpc are not served by this version" in gateway.log(), gateway.log())
+    gateway = t.gateway(document([one.port], f"active: {{type: grpc, {OFTEN}}}"))
+    wait_until(lambda: states(t, gateway)[one.port] == "UNHEALTHY", "out")

@@ -272,13 +272,6 @@ void Loader::check_upstream_served(const Upstream& upstream, const Node& node) {
         Reader::Under under(reader_, "healthchecks");
         reader_.warning(checks->mark(), "health checks are not served by this version; all targets count as healthy");
     }
-    const std::string& type = upstream.healthchecks.active.type;
-    if (active && served.health_checks && type != "http" && type != "tcp") {
-        Reader::Under under(reader_, "healthchecks.active.type");
-        reader_.warning(checks->mark(), "probes of type " + type +
-                                            " are not served by this version: this upstream is not probed "
-                                            "(http and tcp are)");
-    }
     if (upstream.use_srv_name && !served.srv_names) {
         Reader::Under under(reader_, "use_srv_name");
         reader_.warning(mark_of(node, "use_srv_name"), "SRV records are not served by this version");
@@ -329,9 +322,6 @@ Loader::Parent Loader::add_upstream(File& file, const Node& node, const Parent& 
     out.host_header = upstream.host_header.value_or("");
     out.use_srv_name = upstream.use_srv_name;
     out.healthchecks = health_checks_of(upstream.healthchecks);
-    if (gateway::ActiveCheck& check = out.healthchecks.active;
-        check.type != gateway::CheckType::http && check.type != gateway::CheckType::tcp)
-        check.healthy_interval = check.unhealthy_interval = {};
     if (upstream.outlier_detection) out.outlier_detection = outlier_detection_of(*upstream.outlier_detection);
     out.max_fails = static_cast<std::uint32_t>(upstream.max_fails);
     out.fail_timeout = upstream.fail_timeout;
