@@ -14,6 +14,7 @@ void BodyRelay::start(http::BodyFraming in, std::uint64_t length, const http1::L
     trailers_ = trailers;
     ended_ = in == http::BodyFraming::none;
     capture_ = nullptr;
+    filter_ = nullptr;
 }
 
 bool BodyRelay::feed(net::Slice& input, net::Assembler& out) {
@@ -50,6 +51,11 @@ void keep(std::string_view content, plugin::BodyCapture& capture) {
 
 void BodyRelay::add_content(net::Slice content, net::Assembler& out) {
     if (capture_ != nullptr) keep(content.text(), *capture_);
+    if (filter_ != nullptr) {
+        filtered_.clear();
+        filter_->take(content.text(), filtered_);
+        return add_text(filtered_, out);
+    }
     if (out_ != http::BodyFraming::chunked) return out.add(std::move(content));
     char prefix[http1::chunk_prefix_capacity];
     out.copy(http1::write_chunk_prefix(content.size(), prefix));
@@ -57,14 +63,26 @@ void BodyRelay::add_content(net::Slice content, net::Assembler& out) {
     out.copy(http1::chunk_end);
 }
 
-http::Headers BodyRelay::passed_trailers() const {
+void BodyRelay::add_text(std::string_view text, net::Assembler& out) {
+    if (text.empty()) return;  // in chunks, that would be the end
+    if (out_ != http::BodyFraming::chunked) return out.copy(text);
+    char prefix[http1::chunk_prefix_capacity];
+    out.copy(http1::write_chunk_prefix(text.size(), prefix));
+    out.copy(text);
+    out.copy(http1::chunk_end);
+}
+
+http::Headers BodyRelay::sound_trailers() const {
     http::Headers out;
-    if (trailers_ == TrailerChoice::drop) return out;
     // What only this gateway may say of a request is not said behind its body either.
     for (const http::Header& field : beside_ != nullptr ? *beside_ : decoder_.trailers())
         if (!plugin::is_claimed_identity(field.name) && !is_disguised(field.name)) out.add(field);
     if (!owned_.empty()) plugin::remove_owned(out, owned_);
     return out;
+}
+
+http::Headers BodyRelay::passed_trailers() const {
+    return trailers_ == TrailerChoice::drop || filter_ != nullptr ? http::Headers() : sound_trailers();
 }
 
 std::string BodyRelay::trailer_lines() const {
@@ -76,6 +94,11 @@ std::string BodyRelay::trailer_lines() const {
 
 void BodyRelay::add_end(net::Assembler& out) {
     ended_ = true;
+    if (filter_ != nullptr) {
+        filtered_.clear();
+        filter_->end(sound_trailers(), filtered_);
+        add_text(filtered_, out);
+    }
     if (out_ != http::BodyFraming::chunked) return;
     http::Headers trailers = passed_trailers();
     if (!trailers.empty()) {

@@ -32,6 +32,15 @@ class BodyRelay {
     // Content also goes into `capture` from now on; nullptr: no more. It outlives the relay or is taken away.
     void capture_into(plugin::BodyCapture* capture) { capture_ = capture; }
 
+    // Content goes through `filter` from now on, and so do the trailers; nullptr: no more. It outlives the relay.
+    void filter_through(plugin::AnswerFilter* filter) { filter_ = filter; }
+
+    // The same for a body that was read whole: puts the end behind `out`, and lets no trailers pass.
+    void filter_to_end(plugin::AnswerFilter& filter, std::string& out) {
+        filter.end(sound_trailers(), out);
+        filter_ = &filter;
+    }
+
     // Trailers that come beside the body and not in it (HTTP/2), there by its end. They outlive the relay.
     void trailers_from(const http::Headers* beside) { beside_ = beside; }
     // Names that are no trailer's either (Type::owns_headers). They outlive the relay.
@@ -47,13 +56,17 @@ class BodyRelay {
 
   private:
     void add_content(net::Slice content, net::Assembler& out);
+    void add_text(std::string_view text, net::Assembler& out);
     void add_end(net::Assembler& out);
+    [[nodiscard]] http::Headers sound_trailers() const;
     [[nodiscard]] http::Headers passed_trailers() const;
     http1::BodyDecoder decoder_;
     http::BodyFraming out_ = http::BodyFraming::none;
     TrailerChoice trailers_ = TrailerChoice::drop;
     bool ended_ = false;
     plugin::BodyCapture* capture_ = nullptr;
+    plugin::AnswerFilter* filter_ = nullptr;
+    std::string filtered_;
     const http::Headers* beside_ = nullptr;
     std::span<const std::string> owned_;
 };

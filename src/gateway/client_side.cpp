@@ -129,6 +129,10 @@ ClientFraming framing_for(const Transaction& transaction) {
             if (!http::is_bodiless(response.status) || response.status == 304) out.length = response.declared_length;
             break;
         case http::BodyFraming::length:
+            if (transaction.answer_filter) {
+                out.framing = of_unknown_length(transaction);
+                break;
+            }
             out.framing = http::BodyFraming::length;
             out.length = response.content_length;
             break;
@@ -154,6 +158,7 @@ bool add_streamed_in_hand(Transaction& transaction, const ClientFraming& framing
     transaction.response_body.start(arriving, transaction.response.content_length, transaction.core.upstream_limits,
                                     framing.framing, trailers);
     transaction.response_body.capture_into(transaction.capture);
+    transaction.response_body.filter_through(transaction.answer_filter.get());
     while (!transaction.response_body.is_done() && upstream.has_input() && !out.is_full()) {
         net::Slice input = upstream.take_input().slice;
         bool is_sound = transaction.response_body.feed(input, out);

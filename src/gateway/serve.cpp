@@ -201,6 +201,12 @@ Task<void> finish(Transaction& transaction) {
     bool is_whole = transaction.is_body_in_hand() && transaction.response_text.size() <= transaction.buffered_most;
     if (!is_whole) transaction.buffered_most = 0;  // longer: who must change it can only refuse it
     chain.on_response_body(transaction);
+    if (transaction.answer_filter && transaction.is_from_upstream && transaction.is_body_in_hand()) {
+        std::string& whole = transaction.filtered_response;
+        transaction.answer_filter->take(transaction.response_text, whole);
+        transaction.response_body.filter_to_end(*transaction.answer_filter, whole);
+        transaction.response_text = whole;
+    }
     if (!is_whole && !transaction.is_from_upstream) finish_attempt(transaction, upstream::Outcome::answered);
 }
 

@@ -67,6 +67,7 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     net::Slice response_head_bytes;   // the views of `response` point into it
     BodyRelay response_body;
     std::optional<std::string> buffered_response;  // the whole body, read before the client got anything
+    std::string filtered_response;                 // what answer_filter made of it
     std::unique_ptr<BodySource> source;            // makes the body, in the place of response_text
     bool is_tunnel = false;                        // 101: bytes go both ways until one side ends
     std::shared_ptr<EndpointView> endpoints;       // what the attempt's endpoint was picked from
@@ -77,7 +78,7 @@ struct Transaction : plugin::Exchange, base::SlabAllocated<Transaction> {
     upstream::Held held_retry;
     upstream::ConnectionSlot held_connection;
     std::optional<upstream::Limit> refused_by;  // the limit that ended it
-    std::string_view pinning_cookie;  // Set-Cookie of hash_on cookie for a client that had none
+    std::string_view pinning_cookie;            // Set-Cookie of hash_on cookie for a client that had none
 
     // How the end of the client's body is known on client_socket.
     [[nodiscard]] http::BodyFraming arriving_framing() const {

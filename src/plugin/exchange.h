@@ -86,6 +86,16 @@ struct BodyCapture {
     bool is_complete = false;  // the upstream's body ended as it should
 };
 
+// Changes an upstream's answer on its way to the client, piece by piece.
+class AnswerFilter {
+  public:
+    virtual ~AnswerFilter() = default;
+    // Appends what becomes of the next piece.
+    virtual void take(std::string_view piece, std::string& out) = 0;
+    // The body is over; its trailers end here.
+    virtual void end(const http::Headers& trailers, std::string& out) = 0;
+};
+
 class Exchange;
 
 // Asking the upstream for a request that has been answered already, for a plugin that answers with what it has and
@@ -128,6 +138,7 @@ class Exchange {
     bool is_from_cache = false;  // ... of an earlier request: answered by a plugin, shown to clients as the upstream's
     http::Headers client_headers;    // fields for whatever answer the client gets; each takes the place of its name
     BodyCapture* capture = nullptr;  // set in on_upstream_response: keeps the body; must live as long as this
+    std::unique_ptr<AnswerFilter> answer_filter;  // set in on_response for an upstream's body; behind on_response_body
     std::unique_ptr<Background>
         background;  // set by on_request with an answer of its own; only for requests without body
 

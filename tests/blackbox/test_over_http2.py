@@ -26,8 +26,8 @@ HTTP1_ONLY = ("malformed: ",)
 ONLY = {"test_attacks": {
     "a protected prefix has no other spelling", "dot segments that only others would see are refused",
     "ambiguous paths may be refused altogether", "what is encoded twice is decoded by nobody"}}
-MODULES = ["test_attacks", "test_auth", "test_balancing", "test_bodies", "test_cache", "test_identity", "test_jwks", "test_kong",
-           "test_log_plugins", "test_plugins", "test_routes", "test_transforms", "test_upstream_faults"]
+MODULES = ["test_attacks", "test_auth", "test_balancing", "test_bodies", "test_cache", "test_grpc_web", "test_identity",
+           "test_jwks", "test_kong", "test_log_plugins", "test_plugins", "test_routes", "test_transforms", "test_upstream_faults"]
 
 
 def over_http2(module, function):
