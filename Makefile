@@ -1,5 +1,5 @@
 # The project's words. Each works alone on a clean clone of a Debian 12 machine; what is missing is installed first.
-.PHONY: help demo test build package fuzz bench chaos format clean
+.PHONY: help demo test build package fuzz bench chaos soak format clean
 help:
 	@echo "make demo      gateways on ports 8000 to 8020 (TLS: 8443) in front of live services and a Redis, with lines to try"
 	@echo "make test      tidy, unit and black-box tests (SANITIZE=1: the unit tests under ASan and UBSan)"
@@ -8,6 +8,7 @@ help:
 	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (60) each"
 	@echo "make bench     the micro-benchmarks"
 	@echo "make chaos     ten minutes of killed, stopped and moving targets, reloads and upgrades under load; prints what it cost"
+	@echo "make soak      an hour of everything at once; are memory and descriptors flat, do the counters agree?"
 	@echo "make format    clang-format over src/"
 	@echo "make clean     removes every build directory"
 demo:    ; @scripts/demo
@@ -17,5 +18,6 @@ package: ; @scripts/package
 fuzz:    ; @scripts/fuzz
 bench:   ; @scripts/bench
 chaos:   ; @scripts/chaos
+soak:    ; @scripts/soak
 format:  ; @scripts/install-dependencies develop && find src \( -name '*.h' -o -name '*.cpp' \) -print0 | xargs -0 clang-format-19 -i
 clean:   ; @rm -rf build build-asan build-fuzz build-bench
