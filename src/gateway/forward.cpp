@@ -57,14 +57,28 @@ Error lost_error(const Transaction& transaction, net::IoStatus status, const cha
 
 // ---- where to
 
+// Names may have moved since an attempt: the endpoints that it has tried have other numbers then.
+void renumber(AttemptLog& log, const EndpointView& before, const EndpointView& now) {
+    std::span<const upstream::Endpoint> endpoints = now.balancer->plan().endpoints();
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < log.count; ++i) {
+        auto same =
+            std::ranges::find(endpoints, before.balancer->endpoint(log.tried[i]).state, &upstream::Endpoint::state);
+        if (same != endpoints.end()) log.tried[kept++] = static_cast<std::uint32_t>(same - endpoints.begin());
+    }
+    log.count = kept;
+}
+
 // Nothing while names are still being resolved.
-std::optional<Result<void>> try_pick(Transaction& transaction, const AttemptLog& log) {
+std::optional<Result<void>> try_pick(Transaction& transaction, AttemptLog& log) {
     const ServedUpstream& upstream = transaction.snapshot->shared().upstreams[transaction.served_service().upstream];
     upstream::PickInput input;
     if (upstream.hash.on != upstream::HashSource::none) input.hash = hash_input(transaction, upstream.hash);
-    input.tried = std::span(log.tried.data(), log.count);
     input.now = transaction.core.loop.now();
+    std::shared_ptr<EndpointView> before = std::move(transaction.endpoints);
     transaction.endpoints = transaction.snapshot->view(transaction.served_service().upstream);
+    if (log.count > 0 && before != transaction.endpoints) renumber(log, *before, *transaction.endpoints);
+    input.tried = std::span(log.tried.data(), log.count);
     upstream::Balancer& balancer = *transaction.endpoints->balancer;
     if (auto index = upstream.live->is_open() ? balancer.pick(input) : std::nullopt) {
         transaction.endpoint = *index;
@@ -76,7 +90,7 @@ std::optional<Result<void>> try_pick(Transaction& transaction, const AttemptLog&
     return set.nothing_to_pick();
 }
 
-Task<Result<void>> pick_when_resolved(Transaction& transaction, const AttemptLog& log) {
+Task<Result<void>> pick_when_resolved(Transaction& transaction, AttemptLog& log) {
     Core& core = transaction.core;
     net::Instant deadline = net::after(core.loop.now(), transaction.served_service().connect_timeout);
     while (core.loop.now() < deadline) {
@@ -331,11 +345,13 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
                 }
                 co_return lost_error(transaction, received.status, "response head");
             }
-            log.progress.response_started = true;
+            log.was_heard = true;
             core.metrics.add(Counter::upstream_bytes_received, received.slice.size());
             state = reader.take(std::move(received.slice), core.loop.buffers(), core.upstream_limits);
         }
         http1::Fault fault = reader.fault();
+        // A part of a head has told the client nothing yet: lost, it is as good as none.
+        log.progress.response_started = true;
         if (state == HeadReader::State::complete) {
             transaction.response_head_bytes = reader.bytes();
             fault = http1::parse_response_head(reader.head(), core.upstream_limits, transaction.request.method,
@@ -417,7 +433,7 @@ Error over_limit(Transaction& transaction, upstream::Limit limit) {
 Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice choice) {
     Core& core = transaction.core;
     log.progress = {.request_sent = false, .response_started = false, .body_replayable = true};
-    log.was_reused = log.was_unprocessed = false;
+    log.was_reused = log.was_heard = log.was_unprocessed = false;
     transaction.response_body.trailers_from(nullptr);
     transaction.response_trailers.reset();
     LiveUpstream& live = *transaction.snapshot->shared().upstreams[transaction.served_service().upstream].live;
@@ -450,7 +466,7 @@ Task<Result<void>> forward(Transaction& transaction, AttemptLog& log, LinkChoice
     if (result) result = co_await send_request(transaction, log);
     if (result) result = co_await read_response_head(transaction, log);
     // A pooled connection that had died unseen says nothing yet: see ask_upstream.
-    if (!(log.was_reused && !result && !log.progress.response_started && result.error().code == Code::reset))
+    if (!(log.was_reused && !result && !log.was_heard && result.error().code == Code::reset))
         report(transaction, result);
     if (result) {
         transaction.timings.response_head = core.loop.now();

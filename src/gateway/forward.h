@@ -15,9 +15,11 @@ struct AttemptLog {
     std::array<std::uint32_t, most_remembered> tried;
     std::size_t count = 0;
     upstream::Progress progress;
-    bool was_unprocessed =
-        false;                // the last attempt's stream was refused unseen: it may be repeated, whatever its method
-    bool was_reused = false;  // the last attempt's connection came from the pool, and died before it said a word
+    // The last attempt's stream was refused unseen: it may be repeated, whatever its method.
+    bool was_unprocessed = false;
+    // The last attempt's connection came from the pool, and whether it said a word.
+    bool was_reused = false;
+    bool was_heard = false;
 };
 
 // On success transaction.response is the upstream's head and transaction.link the connection. `want_fresh` keeps to the

@@ -166,6 +166,25 @@ TEST_F(ForwardTest, RetriesAreOfIdempotentMethodsAndWithinTheBudget) {
     for (const WireMessage& request : requests) EXPECT_EQ(request.body, "body");
 }
 
+TEST_F(ForwardTest, AHeadThatBreaksOffIsAsGoodAsNone) {
+    for (bool is_reset : {false, true}) {
+        start_with_retries(1);
+        requests.clear();
+        respond = [is_reset, at = 0](Peer& peer, const WireMessage&) mutable {
+            bool is_first = at++ % 2 == 0;
+            peer.send(is_first ? "HTTP/1.1 200 OK\r\nX-" : std::string(ok));
+            if (!is_first) return;
+            peer.pause(milliseconds(20));  // so that it arrives before the reset
+            is_reset ? peer.abort() : peer.close();
+        };
+        EXPECT_EQ(ask(get).status(), 200);
+        EXPECT_EQ(requests.size(), 2u);
+        EXPECT_EQ(ask(post).status(), 502);
+        EXPECT_EQ(requests.size(), 3u) << "a POST is sent once";
+        world().leftovers();
+    }
+}
+
 TEST_F(ForwardTest, AFailedTargetIsNotTriedTwiceWhileThereAreOthers) {
     start_with_retries(1);
     main_service().host = "up";
@@ -359,6 +378,22 @@ TEST_F(ForwardTest, AChangedAddressIsUsedFromTheNextRequestOn) {
     world().resolver.set("moving.example", {net::dns::Records::State::resolved, {ip("10.0.0.2")}, {}});
     EXPECT_EQ(ask(get).status(), 200);
     EXPECT_EQ(other.peers.size(), 1u);
+}
+
+TEST_F(ForwardTest, WhatWasTriedIsKnownAgainThoughAnotherAddressHasTakenItsPlace) {
+    start_with_retries(1);
+    world_of().resolver.set("moving.example", {net::dns::Records::State::resolved, {ip("10.0.0.1")}, {}});
+    main_service().host = "moving.example";
+    respond = nullptr;
+    world_of().upstream("10.0.0.2:80").on_peer = [](Peer& peer) {
+        peer.on_input = [&peer](std::string_view) { peer.send(std::string(ok)); };
+        peer.on_end = [&peer] { peer.close(); };
+    };
+    Client client(world());
+    client.request(get);
+    ASSERT_TRUE(await_requests(1));
+    world().resolver.set("moving.example", {net::dns::Records::State::resolved, {ip("10.0.0.2"), ip("10.0.0.1")}, {}});
+    EXPECT_EQ(client.answer().status(), 200);
 }
 
 }  // namespace

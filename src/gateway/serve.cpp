@@ -248,9 +248,8 @@ Task<Result<void>> ask_upstream(Transaction& transaction) {
         if (result) co_return result;
         // A pooled connection that had died unseen is nobody's failure: once more on a new one, to the same endpoint
         // and outside the budget. Only where sending twice is harmless, and once: a second one counts as a failure.
-        bool is_stale = !was_stale && log.was_reused && !log.progress.response_started &&
-                        result.error().code == base::Code::reset && (is_idempotent || log.was_unprocessed) &&
-                        log.progress.body_replayable;
+        bool is_stale = !was_stale && log.was_reused && !log.was_heard && result.error().code == base::Code::reset &&
+                        (is_idempotent || log.was_unprocessed) && log.progress.body_replayable;
         was_stale = was_stale || is_stale;
         choice = is_stale ? LinkChoice::fresh : LinkChoice::pooled;
         if (!is_stale && !upstream::Attempts::worth_retrying(result.error(), is_idempotent, log.progress))

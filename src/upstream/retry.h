@@ -11,7 +11,7 @@ namespace upstream {
 // What has happened to the request in the failed attempt.
 struct Progress {
     bool request_sent = false;      // at least one byte of it may have reached the upstream
-    bool response_started = false;  // at least one byte of the response was received
+    bool response_started = false;  // a whole head of it, interim or not, was received
     bool body_replayable = true;    // no byte of the request body was consumed that we do not still hold
 };
 
