@@ -397,6 +397,9 @@ std::vector<Setting> make_table() {
         [](Target& t, View v) { return set_time(v, {0, 365 * day}, t.settings.dns.not_found_ttl); });
     add("dns_error_ttl", "time", "1", "How long a failure of the resolver counts.",
         [](Target& t, View v) { return set_time(v, {0, 365 * day}, t.settings.dns.error_ttl); });
+    add("dns_rebind_protection", "boolean", "off",
+        "Addresses of this host or its link (loopback, link-local) in what the DNS answers are left out.",
+        [](Target& t, View v) { return set_boolean(v, t.settings.dns.refuses_local); });
     add("dns_cache_size", "number", "10000", "Names remembered.",
         [](Target& t, View v) { return set_number(v, {100, 10'000'000}, t.settings.dns.cache_size); });
     add("dns_timeout", "time", "2s", "First wait for a name server; doubled with each round.",

@@ -46,7 +46,8 @@ base::Task<base::Result<net::SocketAddress>> Dialer::find(net::Instant deadline)
     }
     if (!records->is_resolved())
         co_return Error::upstream(Code::unresolved, Retry::always, "resolving " + place_.host + ": " + records->detail);
-    co_return net::SocketAddress{records->addresses[turn_++ % records->addresses.size()], place_.port};
+    std::vector<net::SocketAddress> places = records->places(place_.port);
+    co_return places[turn_++ % places.size()];
 }
 
 base::Task<base::Result<net::SocketPtr>> Dialer::connect(net::Instant deadline) {

@@ -16,6 +16,7 @@ std::string UpstreamSpec::key() const {
     if (slow_start.is_on()) out += "|slow start " + slow_start.text();
     if (panic_threshold > 0) out += "|panic " + std::to_string(panic_threshold);
     if (limits.is_on()) out += "|limits " + limits.text();
+    if (called_by == upstream::CalledBy::srv_record) out += "|called by srv";
     return out;
 }
 
@@ -32,7 +33,7 @@ std::string state_key(const UpstreamSpec& spec) {
 LiveUpstream::LiveUpstream(UpstreamSpec spec, net::dns::Resolver& resolver, const net::dns::Overrides& overrides,
                            upstream::EndpointStates& states, std::shared_ptr<upstream::Load> load)
     : spec_(std::move(spec)),
-      targets_(state_key(spec_), spec_.targets, overrides, states),
+      targets_(state_key(spec_), spec_.targets, overrides, states, spec_.called_by),
       health_(spec_.name, spec_.health),
       load_(std::move(load)),
       outliers_(spec_.name, spec_.outliers, load_),
@@ -94,6 +95,9 @@ net::Instant LiveUpstream::sweep(net::Instant now, std::int64_t wall_now) {
 void LiveUpstream::learn(const std::string& name, net::dns::RecordsPointer records) {
     if (!records->is_resolved())
         observe::log(observe::Level::warn, "dns", "no address",
+                     {{"name", name}, {"upstream", spec_.id}, {"reason", records->detail}});
+    else if (!records->detail.empty())
+        observe::log(observe::Level::warn, "dns", "not every address",
                      {{"name", name}, {"upstream", spec_.id}, {"reason", records->detail}});
     std::lock_guard guard(lock_);
     if (!targets_.update(name, std::move(records))) return;

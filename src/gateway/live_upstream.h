@@ -33,6 +33,7 @@ struct UpstreamSpec {
     upstream::SlowStart slow_start;
     double panic_threshold = 0;  // per cent of the weight; 0: never
     upstream::LimitRules limits;
+    upstream::CalledBy called_by = upstream::CalledBy::target;
     // What makes two specs the same upstream.
     [[nodiscard]] std::string key() const;
 };

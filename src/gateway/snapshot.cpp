@@ -149,7 +149,8 @@ ServedUpstream served(const Upstream& upstream, LiveUpstreams& live,
                       outliers_of(upstream),
                       slow_start_of(upstream),
                       upstream.panic_threshold,
-                      limits_of(upstream)};
+                      limits_of(upstream),
+                      upstream.use_srv_name ? upstream::CalledBy::srv_record : upstream::CalledBy::target};
     for (const Target& target : upstream.targets) spec.targets.push_back({target.host, target.port, target.weight});
     upstream::HashRule hash{source_of(upstream.hash.on), upstream.hash.name, source_of(upstream.fallback.on),
                             upstream.fallback.name, upstream.hash_on_cookie_path};

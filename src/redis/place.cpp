@@ -66,9 +66,7 @@ base::Task<base::Result<std::vector<net::SocketAddress>>> addresses_of(net::Loop
         co_return Error::us(
             records->state == net::dns::Records::State::not_found ? Code::unresolved : Code::resolver_failed,
             fmt::format("{}: {}", node.host, records->detail));
-    std::vector<net::SocketAddress> out;
-    for (const net::IpAddress& address : records->addresses) out.push_back({address, node.port});
-    co_return out;
+    co_return records->places(node.port);
 }
 
 }  // namespace redis

@@ -40,8 +40,12 @@ bool EndpointSet::is_pending() const {
 }
 
 Targets::Targets(std::string upstream_id, std::vector<Target> targets, const net::dns::Overrides& overrides,
-                 EndpointStates& states)
-    : upstream_id_(std::move(upstream_id)), targets_(std::move(targets)), overrides_(overrides), states_(states) {
+                 EndpointStates& states, CalledBy called_by)
+    : upstream_id_(std::move(upstream_id)),
+      targets_(std::move(targets)),
+      overrides_(overrides),
+      states_(states),
+      called_by_(called_by) {
     for (const Target& target : targets_) {
         if (!numeric(target.host) && overrides_.find(target.host, target.port) == nullptr)
             names_.push_back(net::dns::normal_name(target.host));
@@ -66,10 +70,14 @@ bool Targets::update(std::string_view name, net::dns::RecordsPointer records) {
 EndpointSetPointer Targets::expanded() const {
     auto out = std::make_shared<EndpointSet>();
     for (const Target& target : targets_) {
-        auto add = [&](const net::SocketAddress& address, std::string host) {
+        auto add_as = [&](const net::SocketAddress& address, std::string host, std::uint16_t port,
+                          std::uint32_t weight) {
             auto number = static_cast<std::uint32_t>(out->target_states.size());
             out->endpoints.push_back(
-                {address, std::move(host), target.port, target.weight, number, states_.acquire(upstream_id_, address)});
+                {address, std::move(host), port, weight, number, states_.acquire(upstream_id_, address)});
+        };
+        auto add = [&](const net::SocketAddress& address, std::string host) {
+            add_as(address, std::move(host), target.port, target.weight);
         };
         if (const auto* said = overrides_.find(target.host, target.port)) {
             for (const net::SocketAddress& address : *said) add(address, target.host);
@@ -84,8 +92,15 @@ EndpointSetPointer Targets::expanded() const {
         auto at = std::lower_bound(names_.begin(), names_.end(), net::dns::normal_name(target.host));
         const net::dns::RecordsPointer& records = records_[static_cast<std::size_t>(at - names_.begin())];
         if (records && records->is_resolved()) {
-            // Each address has the whole weight of the target (kong.md 7.3).
-            for (const net::IpAddress& address : records->addresses) add({address, target.port}, target.host);
+            // kong.md 7.3: of SRV records, their ports and weights count, and the target's do not; but a target that
+            // was taken out stays out. Else each address has the whole weight of the target.
+            for (const net::dns::ServiceAddress& service : records->services) {
+                std::uint16_t port = service.port == 0 ? target.port : service.port;
+                add_as({service.ip, port}, called_by_ == CalledBy::target ? target.host : service.host, port,
+                       target.weight == 0 ? 0 : service.weight);
+            }
+            if (records->services.empty())
+                for (const net::IpAddress& address : records->addresses) add({address, target.port}, target.host);
             out->target_states.push_back(TargetState::resolved);
             continue;
         }

@@ -22,6 +22,9 @@ struct Target {
     bool operator==(const Target&) const = default;
 };
 
+// By which name an endpoint that comes from an SRV record is called: Host and SNI.
+enum class CalledBy : std::uint8_t { target, srv_record };
+
 enum class TargetState : std::uint8_t { pending, resolved, not_found, failed };
 
 struct EndpointSet {
@@ -42,7 +45,7 @@ class Targets {
     // `upstream_id` is stable over reloads. A service.host that names no upstream is an upstream of one target.
     // `overrides` and `states` must outlive this.
     Targets(std::string upstream_id, std::vector<Target> targets, const net::dns::Overrides& overrides,
-            EndpointStates& states);
+            EndpointStates& states, CalledBy called_by = CalledBy::target);
 
     // The names to watch: lower case, without duplicates, without numeric addresses and overridden names.
     [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
@@ -56,6 +59,7 @@ class Targets {
     std::vector<Target> targets_;
     const net::dns::Overrides& overrides_;
     EndpointStates& states_;
+    CalledBy called_by_;
     std::vector<std::string> names_;                 // sorted
     std::vector<net::dns::RecordsPointer> records_;  // of names_
     EndpointSetPointer endpoints_;

@@ -63,6 +63,30 @@ TEST_F(TargetsTest, TheSameAnswerChangesNothing) {
     EXPECT_EQ(these.endpoints(), before);
 }
 
+TEST_F(TargetsTest, ServicesBringTheirPortsAndWeights) {
+    net::dns::Records records{State::resolved, {}, {}, {}};
+    records.services = {{*net::IpAddress::parse("10.0.0.1"), 8080, 3, "n1.test"},
+                        {*net::IpAddress::parse("10.0.0.2"), 0, 1, "n2.test"}};
+    auto found = std::make_shared<const net::dns::Records>(records);
+    auto these = targets({{"web.test", 80, 7}, {"web.test", 81, 0}});
+    EXPECT_TRUE(these.update("web.test", found));
+    EXPECT_EQ(
+        text(these.endpoints()),
+        "web.test=10.0.0.1:8080*3@0 web.test=10.0.0.2:80*1@0 web.test=10.0.0.1:8080*0@1 web.test=10.0.0.2:81*0@1");
+    EXPECT_EQ(these.endpoints()->endpoints[0].port, 8080);
+    Targets called("u1", {{"web.test", 80, 7}}, overrides, states, CalledBy::srv_record);
+    called.update("web.test", found);
+    EXPECT_EQ(text(called.endpoints()), "n1.test=10.0.0.1:8080*3@0 n2.test=10.0.0.2:80*1@0");
+
+    // Another weight, another host: who stays keeps its state.
+    auto before = called.endpoints();
+    records.services = {{*net::IpAddress::parse("10.0.0.1"), 8080, 9, "n1.test"},
+                        {*net::IpAddress::parse("10.0.0.3"), 80, 1, "n3.test"}};
+    EXPECT_TRUE(called.update("web.test", std::make_shared<const net::dns::Records>(records)));
+    EXPECT_EQ(text(called.endpoints()), "n1.test=10.0.0.1:8080*9@0 n3.test=10.0.0.3:80*1@0");
+    EXPECT_EQ(called.endpoints()->endpoints[0].state, before->endpoints[0].state);
+}
+
 TEST_F(TargetsTest, AnUpdateKeepsTheStateOfWhatStays) {
     auto these = targets({{"web.test", 80, 7}});
     these.update("web.test", resolved({"10.0.0.1", "10.0.0.2"}));

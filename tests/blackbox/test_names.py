@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import subprocess
+import threading
 import time
 
 from harness import free_port, proxy_to
@@ -16,23 +17,26 @@ class NameServer:
     def __init__(self, t):
         program = need("dnsmasq")
         self.folder = t.folder()
+        self.program = program
         self.hosts = self.folder / "names"
+        self.services = self.folder / "services"
+        self.services.write_text("")
         self.records({})
         self.process = None
         for _ in range(20):  # another program may have the port
-            self.start(program)
+            self.port = free_port()
+            self.start()
             wait_until(lambda: self.has_started() or self.process.poll() is not None, "dnsmasq starts")
             if self.has_started():
                 break
         t.own(self)
         check(self.has_started(), f"dnsmasq does not start: {(self.folder / 'log').read_text(errors='replace')[-300:]}")
 
-    def start(self, program):
-        self.port = free_port()
+    def start(self):
         self.process = subprocess.Popen(
-            [program, "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", f"--addn-hosts={self.hosts}",
-             f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--local-ttl=1", "--local=/test/",
-             "--user=root", f"--pid-file={self.folder / 'pid'}", "--log-facility=-", "--log-queries"],
+            [self.program, "--no-daemon", f"--conf-file={self.services}", "--no-resolv", "--no-hosts",
+             f"--addn-hosts={self.hosts}", f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces",
+             "--local-ttl=1", "--local=/test/", "--local=/consul/", "--user=root", f"--pid-file={self.folder / 'pid'}", "--log-facility=-", "--log-queries"],
             stdout=subprocess.DEVNULL, stderr=open(self.folder / "log", "wb"))
 
     def has_started(self):
@@ -54,6 +58,15 @@ class NameServer:
 
     def reread(self):
         self.process.send_signal(1)
+
+    def serve(self, name, services):
+        """Its SRV records, (host, port, priority, weight) each, after a pause without any name server."""
+        lines = [f"srv-host={name},{host},{port},{priority},{weight}\n" for host, port, priority, weight in services]
+        self.services.write_text("".join(lines))
+        self.process.kill()
+        self.process.wait(5)
+        self.start()
+        wait_until(self.answers, "dnsmasq starts again")
 
     def asked(self, name):
         return len(re.findall(rf"query\[\w+\] {re.escape(name)} ", (self.folder / "log").read_text(errors="replace")))
@@ -202,6 +215,116 @@ upstreams: [{{name: up, targets: [{{target: "one.test:{first.port}", weight: 30}
         equal(client.get("/x").status, 200, "status")
     equal((len(first.requests), len(second.requests)), (30, 10), "requests of each target")
     equal(second.requests[0].header("Host"), f"two.test:{first.port}", "Host is the target's name")
+
+
+class Load:
+    """A client that asks one request after the other, and what went wrong."""
+
+    def __init__(self, t, gateway):
+        self.client = t.client(gateway)
+        self.count = 0
+        self.failures = []
+        self.is_over = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.is_over:
+            try:
+                status = self.client.get("/load").status
+            except Exception as error:  # any: it is reported
+                status = repr(error)
+            self.count += 1
+            if status != 200:
+                self.failures.append(status)
+                return
+
+    def end(self):
+        self.is_over = True
+        self.thread.join(10)
+        equal(self.failures, [], f"failures of {self.count} requests")
+
+
+@test
+def dns_services_with_ports_weights_and_priorities(t):
+    names = NameServer(t)
+    names.records({"n1.test": ["127.0.0.1"], "n2.test": ["127.0.0.2"]})
+    first, second, spare = t.upstream(), t.upstream(address="127.0.0.2"), t.upstream()
+    names.serve("user.service.consul", [("n1.test", first.port, 1, 30), ("n2.test", second.port, 1, 10),
+                                        ("n1.test", spare.port, 2, 100)])
+    gateway = t.gateway(service("user.service.consul", 1), settings=names.settings)
+    client = t.client(gateway)
+    for _ in range(40):
+        equal(client.get("/x").status, 200, "status")
+    equal((len(first.requests), len(second.requests), len(spare.requests)), (30, 10, 0), "requests of each")
+    equal(second.requests[0].header("Host"), f"user.service.consul:{second.port}", "Host has the port of the record")
+
+
+@test
+def dns_services_are_called_by_their_own_names(t):
+    names = NameServer(t)
+    upstream = t.upstream()
+    names.records({"n1.test": ["127.0.0.1"]})
+    names.serve("svc.test", [("n1.test", upstream.port, 0, 1)])
+    gateway = t.gateway("""
+_format_version: "3.0"
+services: [{name: app, host: up, routes: [{name: all, paths: [/]}]}]
+upstreams: [{name: up, use_srv_name: true, targets: [{target: "svc.test:1"}]}]
+""", settings=names.settings)
+    equal(t.client(gateway).get("/x").status, 200, "status")
+    equal(upstream.one_request().header("Host"), f"n1.test:{upstream.port}", "Host")
+
+
+@test
+def dns_services_change_under_load(t):
+    """Ports, hosts, addresses, priorities and weights change, the name server goes and comes: no request fails."""
+    names = NameServer(t)
+    hosts = {"n1.test": ["127.0.0.1"], "n2.test": ["127.0.0.2"], "n3.test": ["127.0.0.3"]}
+    names.records(hosts)
+    a, b, c, d = t.upstream(), t.upstream(), t.upstream(address="127.0.0.2"), t.upstream(address="127.0.0.3")
+    e = t.upstream(port=d.port, address="127.0.0.4")
+    names.serve("svc.test", [("n1.test", a.port, 0, 1)])
+    gateway = t.gateway(service("svc.test", 1, "retries: 0, connect_timeout: 5000"), settings=names.settings)
+    load = Load(t, gateway)
+
+    def moves_to(upstreams, others):
+        def has_moved():
+            for each in upstreams + others:
+                each.clear()
+            count = load.count
+            wait_until(lambda: load.count > count + 20 or load.failures, "the load goes on")
+            return all(each.requests for each in upstreams) and not any(each.requests for each in others) or load.failures
+        wait_until(has_moved, "the load moves")
+        equal(load.failures, [], "failures")
+
+    moves_to([a], [b, c, d, e])
+    names.serve("svc.test", [("n1.test", a.port, 0, 1), ("n1.test", b.port, 0, 1), ("n2.test", c.port, 0, 1)])
+    moves_to([a, b, c], [d, e])
+    names.serve("svc.test", [("n1.test", a.port, 9, 1), ("n1.test", b.port, 5, 1), ("n2.test", c.port, 5, 200)])
+    moves_to([b, c], [a, d, e])
+    names.serve("svc.test", [("n3.test", d.port, 0, 1)])
+    moves_to([d], [a, b, c, e])
+    names.records({**hosts, "n3.test": ["127.0.0.4"]})
+    names.reread()
+    moves_to([e], [a, b, c, d])
+    names.process.kill()
+    names.process.wait(5)
+    until = time.monotonic() + 2.5  # the records live one second
+    wait_until(lambda: load.failures or time.monotonic() > until, "requests beyond the records' time")
+    moves_to([e], [a, b, c, d])
+    load.end()
+
+
+@test
+def dns_rebind_protection(t):
+    names = NameServer(t)
+    names.records({"app.test": ["127.0.0.1", "169.254.169.254"], "n1.test": ["127.0.0.1"]})
+    names.serve("svc.test", [("n1.test", 80, 0, 1), ("localhost", 80, 0, 1)])
+    for name in ("app.test", "svc.test"):
+        gateway = t.gateway(service(name, 80), settings={**names.settings, "dns_rebind_protection": "on"})
+        response = t.client(gateway).get("/x")
+        equal((response.status, json.loads(response.body)["message"]), (503, "name resolution failed"), name)
+        check("dns_rebind_protection" in gateway.log(), f"the log says why: {gateway.log()[-300:]}")
 
 
 @test

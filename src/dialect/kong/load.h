@@ -32,8 +32,7 @@ struct Served {
     bool certificates = false;  // certificates, snis and CA certificates
     bool health_checks = false;
     bool grpc = false;
-    bool streams = false;  // tcp, tls, udp, tls_passthrough
-    bool srv_names = false;
+    bool streams = false;   // tcp, tls, udp, tls_passthrough
     bool ordering = false;  // of plugins
 };
 

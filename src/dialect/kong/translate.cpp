@@ -272,10 +272,6 @@ void Loader::check_upstream_served(const Upstream& upstream, const Node& node) {
         Reader::Under under(reader_, "healthchecks");
         reader_.warning(checks->mark(), "health checks are not served by this version; all targets count as healthy");
     }
-    if (upstream.use_srv_name && !served.srv_names) {
-        Reader::Under under(reader_, "use_srv_name");
-        reader_.warning(mark_of(node, "use_srv_name"), "SRV records are not served by this version");
-    }
     if (upstream.algorithm == "sticky-sessions") {
         Reader::Under under(reader_, "algorithm");
         reader_.warning(mark_of(node, "algorithm"),

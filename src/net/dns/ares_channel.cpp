@@ -9,6 +9,8 @@
 #include <array>
 #include <cstring>
 
+#include "net/dns/srv_reply.h"
+
 namespace net::dns {
 
 namespace {
@@ -44,6 +46,7 @@ Answer parsed(const unsigned char* bytes, int size, Parse parse, ToAddress to_ad
 }
 
 Answer parsed(const Query& query, const unsigned char* bytes, int size) {
+    if (query.type == RecordType::srv) return parse_srv_reply({bytes, static_cast<std::size_t>(size)});
     if (query.type == RecordType::aaaa) {
         return parsed<ares_addr6ttl>(bytes, size, ares_parse_aaaa_reply, [](const ares_addr6ttl& record) {
             std::array<std::uint8_t, 16> address;
@@ -105,9 +108,10 @@ AresChannel::~AresChannel() {
 }
 
 void AresChannel::ask(const Query& query) {
-    int type = query.type == RecordType::aaaa ? ns_t_aaaa : ns_t_a;
+    int type = query.type == RecordType::srv ? ns_t_srv : query.type == RecordType::aaaa ? ns_t_aaaa : ns_t_a;
     auto* pending = new Pending{this, query};
-    ares_search(channel_, pending->query.name.c_str(), ns_c_in, type, on_reply, pending);
+    std::string name = query.is_service_host ? query.name + "." : query.name;
+    ares_search(channel_, name.c_str(), ns_c_in, type, on_reply, pending);
 }
 
 void AresChannel::on_reply(void* argument, int status, int, unsigned char* bytes, int size) {
@@ -119,6 +123,8 @@ void AresChannel::on_reply(void* argument, int status, int, unsigned char* bytes
         bool is_nothing = status == ARES_ENODATA || status == ARES_ENOTFOUND || status == ARES_EBADNAME;
         answer.kind = is_nothing ? Answer::Kind::nothing : Answer::Kind::failed;
         answer.detail = ares_strerror(status);
+        // Some servers answer no question for SRV at all; the operator can leave it out of dns_order.
+        if (!is_nothing && pending->query.type == RecordType::srv) answer.detail = "SRV: " + answer.detail;
     }
     pending->channel->on_answer_(pending->query, std::move(answer));
 }

@@ -204,8 +204,8 @@ class AresResolver final : public Resolver {
     base::Result<void> open_channel() {
         TRY(opened, AresChannel::open(settings_, [this](const Query& query, Answer answer) {
                 std::lock_guard lock(shared_->mutex);
-                if (auto finding = shared_->cache.answered(query, std::move(answer), monotonic_now()))
-                    shared_->publish(*finding);
+                for (const Finding& finding : shared_->cache.answered(query, std::move(answer), monotonic_now()))
+                    shared_->publish(finding);
             }));
         channel_ = std::move(opened);
         return base::success();

@@ -23,7 +23,17 @@ namespace net::dns {
 
 struct Query {
     std::string name;
-    RecordType type = RecordType::a;  // a or aaaa
+    RecordType type = RecordType::a;  // srv, a or aaaa
+    // The name stands in an SRV record: only its addresses are asked for, and it is complete as it is (RFC 2782).
+    bool is_service_host = false;
+};
+
+struct ServiceRecord {
+    std::string host;  // in its normal form
+    std::uint16_t port = 0;
+    std::uint16_t priority = 0;
+    std::uint32_t weight = 0;
+    auto operator<=>(const ServiceRecord&) const = default;
 };
 
 struct Answer {
@@ -32,6 +42,7 @@ struct Answer {
     std::vector<IpAddress> addresses;
     std::chrono::seconds ttl{0};
     std::string detail;
+    std::vector<ServiceRecord> services = {};  // of a query for srv
 };
 
 // The end of a look-up.
@@ -55,8 +66,9 @@ class Cache {
 
     // The next query to send now, if one is due and fewer than most_queries are in flight. At most one per name is.
     std::optional<Query> next_query(Instant now);
-    // The answer to a query that next_query() gave. A look-up may need another query before it ends in a Finding.
-    std::optional<Finding> answered(const Query& query, Answer answer, Instant now);
+    // The answer to a query that next_query() gave. A look-up may need further queries before it ends in a Finding; the
+    // addresses of a service's host may end those of several names.
+    std::vector<Finding> answered(const Query& query, Answer answer, Instant now);
     // When next_query() has something to do at the latest; `never` if nothing is waiting or all slots are busy.
     [[nodiscard]] Instant next_due() const;
 
@@ -67,38 +79,60 @@ class Cache {
     [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
 
   private:
+    // A name as somebody wants it and the same as the host of a service are two entries: a service's host has no
+    // services of its own, so that no circle of names can be made.
+    struct Key {
+        std::string name;
+        bool is_service_host = false;
+        auto operator<=>(const Key&) const = default;
+    };
+    struct KeyHash {
+        std::size_t operator()(const Key& key) const {
+            return std::hash<std::string>()(key.name) + key.is_service_host;
+        }
+    };
     struct Entry {
         RecordsPointer records;  // null until the first look-up ends
         Instant fresh_until = 0;
         Instant stale_until = 0;  // of resolved records
         Instant due = never;      // in due_, unless never
         std::uint32_t watchers = 0;
-        bool is_wanted = false;                 // somebody waits for the end of the look-up
-        bool is_asking = false;                 // a query is in flight
-        bool is_local = false;                  // answered by the hosts file
-        std::vector<RecordType> to_ask;         // the rest of the look-up under way, last one first
-        RecordType last = RecordType::last;     // the type that answered before
-        std::list<std::string>::iterator idle;  // in idle_, if nobody watches or waits
+        bool is_wanted = false;               // somebody waits for the end of the look-up
+        bool is_asking = false;               // a query is in flight
+        bool is_local = false;                // answered by the hosts file
+        std::vector<RecordType> to_ask;       // the rest of the look-up under way, last one first
+        RecordType last = RecordType::last;   // the type that answered before
+        std::vector<ServiceRecord> services;  // what SRV said last; each host is an entry that this one watches
+        Instant services_until = 0;           // how long they may serve, as stale ones too
+        bool is_gathering = false;            // not every host's addresses are known yet
+        std::vector<std::string> used_by;     // of a service's host: the names that have it
+        std::list<Key>::iterator idle;        // in idle_, if nobody watches or waits
         bool is_idle = false;
     };
-    using Entries = std::unordered_map<std::string, Entry>;
+    using Entries = std::unordered_map<Key, Entry, KeyHash>;
 
-    [[nodiscard]] RecordsPointer local(const std::string& name) const;
-    [[nodiscard]] std::vector<RecordType> types_for(const Entry& entry) const;
+    [[nodiscard]] RecordsPointer local(const Key& key) const;
+    [[nodiscard]] std::vector<RecordType> types_for(const Key& key, const Entry& entry) const;
     [[nodiscard]] RecordsPointer usable(const Entry& entry, Instant now) const;
-    Entry* entry_for(const std::string& name);
-    void settle(const std::string& name, Entry& entry, Instant now);
-    void set_due(const std::string& name, Entry& entry, Instant due);
-    void erase(Entries::iterator at);
-    Finding finish(const std::string& name, Entry& entry, Answer answer, Instant now);
+    void refuse_local(Answer& answer) const;
+    [[nodiscard]] bool keeps(const Entry& entry, bool failed, Instant now) const;
+    Entry* entry_for(const Key& key, Instant now);
+    void settle(const Key& key, Entry& entry, Instant now);
+    void set_due(const Key& key, Entry& entry, Instant due);
+    void erase(Entries::iterator at, Instant now);
+    void finish(const Key& key, Entry& entry, Answer answer, Instant now, std::vector<Finding>& out);
+    void set_services(const Key& key, Entry& entry, std::vector<ServiceRecord> services, Instant now);
+    void gather(const Key& key, Entry& entry, Instant now, std::vector<Finding>& out);
+    void gather_users(const std::vector<std::string>& names, Instant now, std::vector<Finding>& out);
+    [[nodiscard]] std::chrono::seconds time_to_live(const Answer& answer) const;
     Instant later(Instant now, std::chrono::milliseconds span);
 
     Settings settings_;
     base::Random random_;
     Hosts hosts_;
     Entries entries_;
-    std::set<std::pair<Instant, std::string>> due_;
-    std::list<std::string> idle_;  // oldest first
+    std::set<std::pair<Instant, Key>> due_;
+    std::list<Key> idle_;  // oldest first
     std::size_t in_flight_ = 0;
 };
 

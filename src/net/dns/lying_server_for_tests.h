@@ -94,6 +94,21 @@ inline std::string cname_record(std::string_view owner, std::string_view target)
     return std::string(owner) + number(5) + number(1) + number(0) + number(60) +
            number(static_cast<unsigned>(target.size())) + std::string(target);
 }
+inline std::string wire_name(std::string_view name) {
+    std::string out;
+    while (!name.empty()) {
+        std::string_view label = name.substr(0, name.find('.'));
+        name.remove_prefix(std::min(name.size(), label.size() + 1));
+        out += static_cast<char>(label.size()) + std::string(label);
+    }
+    return out + '\0';
+}
+inline std::string srv_record(std::string_view owner, std::string_view host, unsigned port, unsigned priority = 0,
+                              unsigned weight = 1, unsigned ttl = 60) {
+    std::string data = number(priority) + number(weight) + number(port) + wire_name(host);
+    return std::string(owner) + number(33) + number(1) + number(ttl >> 16) + number(ttl & 0xffff) +
+           number(static_cast<unsigned>(data.size())) + data;
+}
 inline const std::string asked_name = "\xc0\x0c";  // a pointer to the question
 inline constexpr unsigned good = 0x8180;
 

@@ -137,6 +137,10 @@ class Dnsmasq {
                                           "--local-ttl=1",
                                           "--pid-file=",
                                           "--domain-needed"};
+        words.push_back("--srv-host=service.test,web.test,8080,1,5");
+        words.push_back("--srv-host=service.test,spare.test,8081,2,5");
+        for (int port = 7000; port < 7100; ++port)
+            words.push_back("--srv-host=wide.test,web.test," + std::to_string(port));
         if (getuid() == 0) words.push_back("--user=root");  // else it may not read the test's directory
         int ends[2];
         ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
@@ -221,6 +225,22 @@ TEST_F(DnsmasqTest, NamesAliasesFamiliesAndErrors) {
     EXPECT_EQ(resolve(*resolver, "bad name"), "not found");
     std::string listed = resolve(*resolver, "many.test");  // too long for UDP: by TCP
     EXPECT_EQ(std::count(listed.begin(), listed.end(), ' '), 249);
+}
+
+TEST_F(DnsmasqTest, ServicesAlsoByTcp) {
+    Dnsmasq server(directory, "10.0.0.1 web.test\n10.0.0.2 spare.test\n");
+    auto resolver = *start_resolver(server.settings());
+    Told told;
+    auto watch = resolver->watch("service.test", told.callback());
+    EXPECT_TRUE(told.comes("10.0.0.1"));
+    EXPECT_EQ(resolver->known("service.test")->services[0],
+              (ServiceAddress{*IpAddress::parse("10.0.0.1"), 8080, 5, "web.test"}));
+    EXPECT_EQ(resolve(*resolver, "wide.test"), "10.0.0.1");  // too long for UDP
+    EXPECT_EQ(resolver->known("wide.test")->services.size(), 100U);
+    server.set("10.0.0.3 web.test\n10.0.0.2 spare.test\n");
+    EXPECT_TRUE(told.comes("10.0.0.3"));
+    server.stop();
+    EXPECT_EQ(resolve(*resolver, "service.test"), "10.0.0.3");
 }
 
 TEST_F(DnsmasqTest, SearchDomainsOfResolvConf) {
@@ -420,6 +440,39 @@ TEST(Resolver, LiesAreNotBelieved) {
             EXPECT_TRUE(said == "failed" || said == "not found") << each.what << ": " << said;
         EXPECT_GE(server.asked(), 1) << each.what;
     }
+}
+
+TEST(Resolver, ServicesAndTheirHosts) {
+    std::mutex mutex;
+    std::vector<std::string> types;
+    LyingServer server([&](const std::string& query) {
+        std::string question = question_of(query);
+        char type = question[question.size() - 3];
+        {
+            std::lock_guard lock(mutex);
+            types.push_back(question.substr(1, 2) + std::to_string(type));
+        }
+        if (type == 33)
+            return std::vector{
+                reply(query, good,
+                      {srv_record(asked_name, "n1.test", 8080, 1, 10, 0x80000000),
+                       srv_record(asked_name, "n2.test", 8081, 1, 0), srv_record(asked_name, "n3.test", 8082, 2, 1)})};
+        return std::vector{reply(query, good, {a_record(asked_name, question[2] == '1' ? "10.0.0.1" : "10.0.0.2")})};
+    });
+    Directory directory;
+    Settings settings = server.settings();
+    settings.resolv_conf = directory.write("resolv.conf", "search other.test\noptions ndots:5\n");
+    auto resolver = *start_resolver(settings);
+    std::promise<RecordsPointer> promise;
+    resolver->resolve("web.test.", [&](RecordsPointer records) { promise.set_value(std::move(records)); });
+    RecordsPointer records = promise.get_future().get();
+    std::vector<ServiceAddress> wanted{{*IpAddress::parse("10.0.0.1"), 8080, 10, "n1.test"},
+                                       {*IpAddress::parse("10.0.0.2"), 8081, 1, "n2.test"}};
+    EXPECT_EQ(records->services, wanted);
+    std::lock_guard lock(mutex);
+    std::sort(types.begin(), types.end());
+    // Hosts are asked for as they are, with no search domain.
+    EXPECT_EQ(types, (std::vector<std::string>{"n11", "n21", "we33"}));
 }
 
 TEST(Resolver, GarbageOfAnyKindEndsInAnAnswer) {

@@ -24,6 +24,7 @@ struct Settings {
         3600};  // dns_stale_ttl: how long an expired answer serves while it cannot be renewed
     std::chrono::seconds not_found_ttl{30};      // dns_not_found_ttl
     std::chrono::seconds error_ttl{1};           // dns_error_ttl
+    bool refuses_local = false;                  // dns_rebind_protection: answers that point at this host or its link
     std::size_t cache_size = 10'000;             // dns_cache_size: names nobody watches give way beyond it
     std::size_t most_queries = 64;               // queries in flight
     std::chrono::milliseconds timeout{2000};     // of the first try at a server; doubles with each round

@@ -32,6 +32,13 @@ class SimulatedResolver final : public Resolver {
         set(name, Records{Records::State::resolved, std::move(addresses), {}});
     }
 
+    // As by SRV records.
+    void set(std::string_view name, std::vector<ServiceAddress> services) {
+        Records records{Records::State::resolved, {}, {}, std::move(services)};
+        for (const ServiceAddress& service : records.services) records.addresses.push_back(service.ip);
+        set(name, std::move(records));
+    }
+
     // Runs what is due; returns how many calls that were.
     std::size_t run() {
         std::size_t calls = 0;
