@@ -75,12 +75,12 @@ void add_upstreams(std::vector<GaugeFamily>& out, const Snapshot& snapshot) {
         "state is populated.";
     for (const gateway::ServedUpstream& upstream : snapshot.upstreams) {
         if (upstream.name.empty()) continue;
-        const std::vector<upstream::Target>& targets = upstream.live->spec().targets;
+        std::shared_ptr<const upstream::Plan> plan = upstream.live->plan();
+        const std::vector<upstream::Target>& targets = plan->set().targets;
         std::vector<bool> has_address(targets.size());
         auto name_of = [&](std::size_t index) {
             return targets[index].host + ':' + std::to_string(targets[index].port);
         };
-        std::shared_ptr<const upstream::Plan> plan = upstream.live->plan();
         for (const upstream::Endpoint& endpoint : plan->endpoints()) {
             if (endpoint.target >= targets.size()) continue;
             has_address[endpoint.target] = true;
@@ -151,6 +151,25 @@ void add_judged(std::vector<GaugeFamily>& out, const Snapshot& snapshot) {
         if (!family->members.empty()) out.push_back(std::move(*family));
 }
 
+// Of upstreams whose targets are found.
+void add_found(std::vector<GaugeFamily>& out, const Snapshot& snapshot) {
+    GaugeFamily up{"cardea_discovery_up", "1 while the source of an upstream's targets answers.", "gauge", {}};
+    GaugeFamily targets{"cardea_discovery_targets", "Targets that the source said last.", "gauge", {}};
+    GaugeFamily changes{"cardea_discovery_changes_total", "Changes of the targets that it says.", "counter", {}};
+    GaugeFamily failures{"cardea_discovery_failures_total", "Questions that it did not answer rightly.", "counter", {}};
+    for (const gateway::ServedUpstream& upstream : snapshot.upstreams) {
+        std::optional<upstream::SourceStatus> status = upstream.live->source_status();
+        if (!status) continue;
+        Labels labels{{"upstream", upstream.name}, {"type", name(upstream.live->spec().source->type)}};
+        add(up, labels, status->is_known && status->fault.empty() ? 1 : 0);
+        add(targets, labels, status->targets);
+        add(changes, labels, status->changes);
+        add(failures, labels, status->failures);
+    }
+    for (GaugeFamily* family : {&up, &targets, &changes, &failures})
+        if (!family->members.empty()) out.push_back(std::move(*family));
+}
+
 }  // namespace
 
 std::vector<GaugeFamily> kong_gauges(Process& process, const Snapshot& snapshot) {
@@ -160,6 +179,7 @@ std::vector<GaugeFamily> kong_gauges(Process& process, const Snapshot& snapshot)
     if (tally && tally->shows_upstreams) add_upstreams(out, snapshot);
     add_judged(out, snapshot);
     add_limited(out, snapshot);
+    add_found(out, snapshot);
     return out;
 }
 

@@ -50,14 +50,24 @@ std::pair<std::string, std::int64_t> reason_of(const upstream::EndpointState& st
     return {upstream::text(state.outlier.ejection.load()), state.outlier.ejected_at.load()};
 }
 
-std::string target_json(const gateway::LiveUpstream& live, const upstream::Endpoint& endpoint) {
+std::string target_json(const gateway::LiveUpstream& live, const upstream::Plan& plan,
+                        const upstream::Endpoint& endpoint) {
     const upstream::EndpointState& state = *endpoint.state;
     auto [reason, since] = reason_of(state);
     return fmt::format(
         R"({{"target":{},"address":{},"weight":{},"health":"{}","active":{},"since_ms":{},"reason":{}}})",
-        schema::json_quoted(text_of(live.spec().targets[endpoint.target])),
-        schema::json_quoted(endpoint.address.text()), endpoint.weight, health_of(live, endpoint), state.active.load(),
-        since, schema::json_quoted(reason));
+        schema::json_quoted(text_of(plan.set().targets[endpoint.target])), schema::json_quoted(endpoint.address.text()),
+        endpoint.weight, health_of(live, endpoint), state.active.load(), since, schema::json_quoted(reason));
+}
+
+std::string source_json(const gateway::LiveUpstream& live) {
+    std::optional<upstream::SourceStatus> status = live.source_status();
+    if (!status) return {};
+    std::string_view state = !status->fault.empty() ? "failing" : status->is_known ? "answering" : "pending";
+    const std::string& reason = status->fault.empty() ? status->left_out : status->fault;
+    return fmt::format(R"("discovery":{{"source":{},"state":"{}","targets":{},"since_ms":{},"reason":{}}},)",
+                       schema::json_quoted(live.spec().source->text()), state, status->targets, status->since,
+                       schema::json_quoted(reason));
 }
 
 std::string upstream_json(const ServedUpstream& upstream) {
@@ -65,21 +75,21 @@ std::string upstream_json(const ServedUpstream& upstream) {
     bool is_open = live.is_open();
     std::shared_ptr<const upstream::Plan> plan = live.plan();
     std::string targets;
-    std::vector<bool> has_address(live.spec().targets.size());
+    const std::vector<upstream::Target>& all = plan->set().targets;
+    std::vector<bool> has_address(all.size());
     auto add = [&](const std::string& text) { targets += (targets.empty() ? "" : ",") + text; };
     for (const upstream::Endpoint& endpoint : plan->endpoints()) {
         has_address[endpoint.target] = true;
-        add(target_json(live, endpoint));
+        add(target_json(live, *plan, endpoint));
     }
     for (std::size_t i = 0; i < has_address.size(); ++i) {
-        const upstream::Target& target = live.spec().targets[i];
         if (!has_address[i])
-            add(fmt::format(R"({{"target":{},"weight":{},"health":"DNS_ERROR"}})", schema::json_quoted(text_of(target)),
-                            target.weight));
+            add(fmt::format(R"({{"target":{},"weight":{},"health":"DNS_ERROR"}})", schema::json_quoted(text_of(all[i])),
+                            all[i].weight));
     }
-    return fmt::format(R"({{"name":{},"algorithm":"{}","open":{},"panic":{},"targets":[{}]}})",
+    return fmt::format(R"({{"name":{},"algorithm":"{}","open":{},"panic":{},{}"targets":[{}]}})",
                        schema::json_quoted(upstream.name), name(live.spec().algorithm), is_open, live.is_in_panic(),
-                       targets);
+                       source_json(live), targets);
 }
 
 void page(Transaction& transaction, int status, std::string_view text) {
@@ -105,7 +115,7 @@ void set_health(Transaction& transaction, const ServedUpstream& upstream, std::s
     std::shared_ptr<const upstream::Plan> plan = upstream.live->plan();
     bool is_found = false;
     for (const upstream::Endpoint& endpoint : plan->endpoints()) {
-        if (text_of(upstream.live->spec().targets[endpoint.target]) != wanted) continue;
+        if (text_of(plan->set().targets[endpoint.target]) != wanted) continue;
         if (!address.empty() && endpoint.address.text() != address) continue;
         is_found = true;
         upstream.live->set_health(endpoint, is_healthy, transaction.core.loop.wall_now());

@@ -192,7 +192,7 @@ bool print_upstreams(const schema::Node& page) {
             lines.push_back({field(upstream, "name"), field(target, "target"), field(target, "address"),
                              field(target, "weight"), field(target, "health"), field(target, "active"),
                              local_time(field(target, "since_ms")), field(target, "reason")});
-    if (lines.size() == 1) {
+    if (upstreams->items().empty()) {
         std::puts("The document names no upstreams.");
         return true;
     }
@@ -213,6 +213,15 @@ bool print_upstreams(const schema::Node& page) {
         if (const schema::Node* panic = upstream.find("panic"); panic != nullptr && panic->as_boolean())
             std::printf("%s is in panic: most of it is out, so requests go to all its targets (panic_threshold).\n",
                         field(upstream, "name").c_str());
+    for (const schema::Node& upstream : upstreams->items()) {
+        const schema::Node* source = upstream.find("discovery");
+        if (source == nullptr) continue;
+        std::string since = local_time(field(*source, "since_ms"));
+        std::string reason = field(*source, "reason");
+        std::printf("%s: %s is %s%s%s, %s targets%s%s\n", field(upstream, "name").c_str(),
+                    field(*source, "source").c_str(), field(*source, "state").c_str(), since.empty() ? "" : " since ",
+                    since.c_str(), field(*source, "targets").c_str(), reason.empty() ? "" : ": ", reason.c_str());
+    }
     return true;
 }
 

@@ -104,6 +104,7 @@ class Program {
     std::optional<observe::SinkId> access_sink_;  // none: off
     std::optional<observe::SinkId> admin_sink_;
     std::unique_ptr<net::dns::Resolver> resolver_;
+    std::unique_ptr<upstream::Discovery> discovery_ = upstream::make_discovery();
     std::unique_ptr<gateway::LiveUpstreams> live_;
     std::unique_ptr<gateway::Server> server_;
     std::uint64_t version_ = 0;
@@ -142,7 +143,7 @@ int Program::run() {
         return 1;
     }
     resolver_ = std::move(*resolver);
-    live_ = std::make_unique<gateway::LiveUpstreams>(*resolver_, settings_.resolve);
+    live_ = std::make_unique<gateway::LiveUpstreams>(*resolver_, settings_.resolve, discovery_.get());
     auto log_to = [this](std::optional<observe::SinkId> sink) {
         return [this, sink](unsigned) {
             return observe::AccessLog(&*access_format_, sink ? &writer_.open_channel(*sink) : nullptr);

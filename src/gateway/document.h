@@ -147,6 +147,22 @@ struct SlowStart {
     double min_weight_percent = 10;
 };
 
+// Where further targets of an upstream are found.
+struct Discovery {
+    enum class Type : std::uint8_t { consul, file, http };
+    Type type = Type::file;
+    std::string place;  // the agent's URL, a path, a URL
+    std::string token;  // secret
+    std::chrono::duration<double> interval{30};
+    std::string service;
+    Tags tags;
+    std::string datacenter;
+    std::string name_space;
+    std::string partition;
+    bool passing_only = true;
+    std::chrono::duration<double> wait{60};
+};
+
 struct Target {
     base::Uuid id;
     std::string host;  // a name or an address
@@ -173,6 +189,7 @@ struct Upstream {
     std::optional<SlowStart> slow_start;
     UpstreamLimits limits;
     double panic_threshold = 0;  // percent of weight below which all targets are chosen among
+    std::optional<Discovery> discovery;
     std::optional<base::Uuid> client_certificate;
     std::vector<Target> targets;
     Tags tags;

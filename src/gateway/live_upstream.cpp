@@ -17,6 +17,7 @@ std::string UpstreamSpec::key() const {
     if (panic_threshold > 0) out += "|panic " + std::to_string(panic_threshold);
     if (limits.is_on()) out += "|limits " + limits.text();
     if (called_by == upstream::CalledBy::srv_record) out += "|called by srv";
+    if (source) out += "|source " + source->key();
     return out;
 }
 
@@ -31,20 +32,59 @@ std::string state_key(const UpstreamSpec& spec) {
 }  // namespace
 
 LiveUpstream::LiveUpstream(UpstreamSpec spec, net::dns::Resolver& resolver, const net::dns::Overrides& overrides,
-                           upstream::EndpointStates& states, std::shared_ptr<upstream::Load> load)
+                           upstream::EndpointStates& states, std::shared_ptr<upstream::Load> load,
+                           upstream::Discovery* discovery)
     : spec_(std::move(spec)),
       targets_(state_key(spec_), spec_.targets, overrides, states, spec_.called_by),
       health_(spec_.name, spec_.health),
       load_(std::move(load)),
       outliers_(spec_.name, spec_.outliers, load_),
       panic_(spec_.name, spec_.panic_threshold),
-      follows_turns_(spec_.health.threshold > 0 || spec_.panic_threshold > 0) {
+      follows_turns_(spec_.health.threshold > 0 || spec_.panic_threshold > 0),
+      resolver_(resolver) {
+    bool has_source = spec_.source && discovery != nullptr;
+    if (has_source) set_targets(discovery->known(*spec_.source));
     for (const std::string& name : targets_.names())
         if (auto records = resolver.known(name)) targets_.update(name, std::move(records));
     build_plan();
-    for (const std::string& name : targets_.names())
-        watches_.push_back(
-            resolver.watch(name, [this, name](net::dns::RecordsPointer records) { learn(name, std::move(records)); }));
+    follow_names();
+    if (has_source)
+        following_ = discovery->watch(*spec_.source, [this](const upstream::FoundPointer& found) {
+            {
+                std::lock_guard guard(lock_);
+                if (!set_targets(found)) return;
+                for (const std::string& name : targets_.names())
+                    if (auto records = resolver_.known(name)) targets_.update(name, std::move(records));
+                build_plan();
+                version_.fetch_add(1, std::memory_order_release);
+            }
+            follow_names();
+        });
+}
+
+// The document's and the source's.
+bool LiveUpstream::set_targets(const upstream::FoundPointer& found) {
+    using upstream::SourceState;
+    if (!found || (!found->targets && found->fault.empty()))
+        return targets_.set(spec_.targets, SourceState::pending, {});
+    if (!found->targets) return targets_.set(spec_.targets, SourceState::failed, found->fault);
+    std::vector<upstream::Target> all = spec_.targets;
+    all.insert(all.end(), found->targets->begin(), found->targets->end());
+    return targets_.set(std::move(all), SourceState::known, {});
+}
+
+// Not under the lock: a watch ends only once its callback, which takes the lock, has ended.
+void LiveUpstream::follow_names() {
+    std::vector<std::string> names;
+    {
+        std::lock_guard guard(lock_);
+        names = targets_.names();
+    }
+    std::erase_if(watches_, [&](const auto& each) { return !std::ranges::binary_search(names, each.first); });
+    for (const std::string& name : names)
+        if (auto& watch = watches_[name]; !watch)
+            watch = resolver_.watch(
+                name, [this, name](net::dns::RecordsPointer records) { learn(name, std::move(records)); });
 }
 
 std::shared_ptr<const upstream::Plan> LiveUpstream::plan() const {
@@ -113,7 +153,8 @@ std::shared_ptr<LiveUpstream> LiveUpstreams::acquire(UpstreamSpec spec) {
     std::weak_ptr<upstream::Load>& known_load = loads_[spec.id];
     std::shared_ptr<upstream::Load> load = known_load.lock();
     if (!load) known_load = load = std::make_shared<upstream::Load>();
-    auto live = std::make_shared<LiveUpstream>(std::move(spec), resolver_, overrides_, states_, std::move(load));
+    auto live =
+        std::make_shared<LiveUpstream>(std::move(spec), resolver_, overrides_, states_, std::move(load), discovery_);
     slot = live;
     if (known_.size() >= sweep_at_) {
         std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });

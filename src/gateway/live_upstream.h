@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "net/dns/overrides.h"
 #include "net/dns/resolver.h"
 #include "upstream/balancer.h"
+#include "upstream/discovery/discovery.h"
 #include "upstream/hash_key.h"
 #include "upstream/health.h"
 #include "upstream/load.h"
@@ -34,19 +36,25 @@ struct UpstreamSpec {
     double panic_threshold = 0;  // per cent of the weight; 0: never
     upstream::LimitRules limits;
     upstream::CalledBy called_by = upstream::CalledBy::target;
-    // What makes two specs the same upstream.
+    std::optional<upstream::SourceSpec> source;  // of further targets
+    // What makes two specs the same upstream. It may hold a secret: for maps, never to be shown.
     [[nodiscard]] std::string key() const;
 };
 
 class LiveUpstream {
   public:
     LiveUpstream(UpstreamSpec spec, net::dns::Resolver& resolver, const net::dns::Overrides& overrides,
-                 upstream::EndpointStates& states, std::shared_ptr<upstream::Load> load);
+                 upstream::EndpointStates& states, std::shared_ptr<upstream::Load> load,
+                 upstream::Discovery* discovery);
 
     // Changes whenever plan() would give another one.
     [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
     [[nodiscard]] std::shared_ptr<const upstream::Plan> plan() const;
     [[nodiscard]] const UpstreamSpec& spec() const { return spec_; }
+    // Of the source of its targets, if it has one.
+    [[nodiscard]] std::optional<upstream::SourceStatus> source_status() const {
+        return following_ ? std::optional(following_->status()) : std::nullopt;
+    }
 
     // False: too little of it is in service for anything to be picked.
     [[nodiscard]] bool is_open() {
@@ -76,6 +84,8 @@ class LiveUpstream {
     void build_plan();
     void look_at_health();
     void learn(const std::string& name, net::dns::RecordsPointer records);
+    bool set_targets(const upstream::FoundPointer& found);
+    void follow_names();
 
     const UpstreamSpec spec_;
     mutable std::mutex lock_;
@@ -87,20 +97,27 @@ class LiveUpstream {
     const bool follows_turns_;
     std::shared_ptr<const upstream::Plan> plan_;
     std::atomic<std::uint64_t> version_{1};
-    std::atomic<std::uint64_t> turns_seen_{0};                         // what is_open() says was right then
-    std::vector<std::unique_ptr<net::dns::Resolver::Watch>> watches_;  // last: no callback runs once they are gone
+    std::atomic<std::uint64_t> turns_seen_{0};  // what is_open() says was right then
+    // Last: no callback runs once they are gone. The names are followed on one thread at a time: while this is made,
+    // and then the discovery's.
+    net::dns::Resolver& resolver_;
+    std::unordered_map<std::string, std::unique_ptr<net::dns::Resolver::Watch>> watches_;  // by name
+    std::unique_ptr<upstream::Discovery::Watch> following_;
 };
 
 // The live upstreams of the process, by what they are.
 class LiveUpstreams {
   public:
-    LiveUpstreams(net::dns::Resolver& resolver, const net::dns::Overrides& overrides)
-        : resolver_(resolver), overrides_(overrides) {}
+    // They outlive this. Without a discovery upstreams have the targets that the document lists.
+    LiveUpstreams(net::dns::Resolver& resolver, const net::dns::Overrides& overrides,
+                  upstream::Discovery* discovery = nullptr)
+        : resolver_(resolver), overrides_(overrides), discovery_(discovery) {}
     std::shared_ptr<LiveUpstream> acquire(UpstreamSpec spec);
 
   private:
     net::dns::Resolver& resolver_;
     const net::dns::Overrides& overrides_;
+    upstream::Discovery* const discovery_;
     upstream::EndpointStates states_;
     std::mutex lock_;
     std::unordered_map<std::string, std::weak_ptr<LiveUpstream>> known_;

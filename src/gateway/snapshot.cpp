@@ -138,6 +138,25 @@ upstream::LimitRules limits_of(const Upstream& upstream) {
             limits.has_retry_budget, limits.retry_percent, limits.min_retries};
 }
 
+std::optional<upstream::SourceSpec> source_of(const std::optional<Discovery>& discovery) {
+    if (!discovery) return std::nullopt;
+    upstream::SourceSpec out;
+    out.type = discovery->type == Discovery::Type::consul ? upstream::SourceType::consul
+               : discovery->type == Discovery::Type::http ? upstream::SourceType::http
+                                                          : upstream::SourceType::file;
+    out.place = discovery->place;
+    out.token = discovery->token;
+    out.interval = milliseconds(discovery->interval);
+    out.service = discovery->service;
+    out.tags = discovery->tags;
+    out.datacenter = discovery->datacenter;
+    out.name_space = discovery->name_space;
+    out.partition = discovery->partition;
+    out.passing_only = discovery->passing_only;
+    out.wait = milliseconds(discovery->wait);
+    return out;
+}
+
 ServedUpstream served(const Upstream& upstream, LiveUpstreams& live,
                       std::shared_ptr<const upstream::ProbeTls> probe_tls) {
     UpstreamSpec spec{upstream.id.text(),
@@ -150,7 +169,8 @@ ServedUpstream served(const Upstream& upstream, LiveUpstreams& live,
                       slow_start_of(upstream),
                       upstream.panic_threshold,
                       limits_of(upstream),
-                      upstream.use_srv_name ? upstream::CalledBy::srv_record : upstream::CalledBy::target};
+                      upstream.use_srv_name ? upstream::CalledBy::srv_record : upstream::CalledBy::target,
+                      source_of(upstream.discovery)};
     for (const Target& target : upstream.targets) spec.targets.push_back({target.host, target.port, target.weight});
     upstream::HashRule hash{source_of(upstream.hash.on), upstream.hash.name, source_of(upstream.fallback.on),
                             upstream.fallback.name, upstream.hash_on_cookie_path};

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -20,7 +21,9 @@ struct FetchLimits {
     // With `post_type`: what is posted, in the place of a GET.
     std::string post;
     std::string post_type;
-    std::string proxy;  // "http://host:port"; empty: as the environment says (http_proxy)
+    std::string proxy;                     // "http://host:port"; empty: as the environment says (http_proxy)
+    bool is_direct = false;                // by no proxy, whatever the environment says
+    std::vector<std::string> fields = {};  // "Name: value"; they may be secret, so send them without redirects
 };
 
 struct Fetched {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "net/dns/names.h"
 
@@ -17,18 +18,19 @@ std::optional<net::IpAddress> numeric(std::string_view host) {
     auto address = net::IpAddress::parse(without_brackets(host));
     return address ? std::optional(*address) : std::nullopt;
 }
+}  // namespace
 
-// RFC 3986 3.2.2: an IPv6 address stands in brackets wherever a host name could stand.
 std::string host_text(const net::IpAddress& address) {
     return address.is_v4() ? address.text() : "[" + address.text() + "]";
 }
-}  // namespace
 
 base::Error EndpointSet::nothing_to_pick() const {
     using base::Code;
     auto error = [&](Code code, std::string why) {
         return base::Error::upstream(code, base::Retry::never, std::move(why));
     };
+    if (endpoints.empty() && (source == SourceState::pending || source == SourceState::failed))
+        return error(Code::no_endpoint, detail);
     if (!endpoints.empty() || target_states.empty()) return error(Code::no_endpoint, "no target may take the request");
     if (is_pending()) return error(Code::resolver_failed, "the name is still being resolved");
     bool failed = std::find(target_states.begin(), target_states.end(), TargetState::failed) != target_states.end();
@@ -36,6 +38,7 @@ base::Error EndpointSet::nothing_to_pick() const {
 }
 
 bool EndpointSet::is_pending() const {
+    if (source == SourceState::pending) return true;
     return std::find(target_states.begin(), target_states.end(), TargetState::pending) != target_states.end();
 }
 
@@ -46,6 +49,13 @@ Targets::Targets(std::string upstream_id, std::vector<Target> targets, const net
       overrides_(overrides),
       states_(states),
       called_by_(called_by) {
+    find_names();
+    endpoints_ = expanded();
+}
+
+void Targets::find_names() {
+    std::vector<std::string> names_before = std::exchange(names_, {});
+    std::vector<net::dns::RecordsPointer> records_before = std::exchange(records_, {});
     for (const Target& target : targets_) {
         if (!numeric(target.host) && overrides_.find(target.host, target.port) == nullptr)
             names_.push_back(net::dns::normal_name(target.host));
@@ -53,7 +63,21 @@ Targets::Targets(std::string upstream_id, std::vector<Target> targets, const net
     std::sort(names_.begin(), names_.end());
     names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
     records_.resize(names_.size());
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+        auto at = std::lower_bound(names_before.begin(), names_before.end(), names_[i]);
+        if (at != names_before.end() && *at == names_[i])
+            records_[i] = std::move(records_before[static_cast<std::size_t>(at - names_before.begin())]);
+    }
+}
+
+bool Targets::set(std::vector<Target> targets, SourceState source, std::string source_detail) {
+    if (targets == targets_ && source == source_ && source_detail == source_detail_) return false;
+    targets_ = std::move(targets);
+    source_ = source;
+    source_detail_ = std::move(source_detail);
+    find_names();
     endpoints_ = expanded();
+    return true;
 }
 
 bool Targets::update(std::string_view name, net::dns::RecordsPointer records) {
@@ -69,6 +93,10 @@ bool Targets::update(std::string_view name, net::dns::RecordsPointer records) {
 
 EndpointSetPointer Targets::expanded() const {
     auto out = std::make_shared<EndpointSet>();
+    out->targets = targets_;
+    out->source = source_;
+    if (source_ == SourceState::pending) out->detail = "where the targets come from has not answered yet";
+    if (source_ == SourceState::failed) out->detail = source_detail_;
     for (const Target& target : targets_) {
         auto add_as = [&](const net::SocketAddress& address, std::string host, std::uint16_t port,
                           std::uint32_t weight) {

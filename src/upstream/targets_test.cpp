@@ -114,6 +114,32 @@ TEST_F(TargetsTest, AReloadKeepsCountersAndAnotherUpstreamHasItsOwn) {
     EXPECT_EQ(reloaded.endpoints()->endpoints[1].state->active, 0U);
 }
 
+TEST_F(TargetsTest, OtherTargetsKeepWhatIsKnownOfThoseThatStay) {
+    auto these = targets({{"10.0.0.1", 80, 1}, {"web.test", 80, 1}});
+    these.update("web.test", resolved({"10.0.0.2"}));
+    auto before = these.endpoints();
+    EXPECT_TRUE(these.set({{"10.0.0.1", 80, 5}, {"db.test", 80, 1}, {"web.test", 81, 1}}, SourceState::known, {}));
+    EXPECT_EQ(these.names(), (std::vector<std::string>{"db.test", "web.test"}));
+    EXPECT_EQ(text(these.endpoints()), "10.0.0.1=10.0.0.1:80*5@0 web.test=10.0.0.2:81*1@2");
+    EXPECT_EQ(these.endpoints()->endpoints[0].state, before->endpoints[0].state);
+    EXPECT_FALSE(these.set({{"10.0.0.1", 80, 5}, {"db.test", 80, 1}, {"web.test", 81, 1}}, SourceState::known, {}));
+    EXPECT_TRUE(these.set({}, SourceState::known, {}));
+    EXPECT_EQ(these.endpoints()->nothing_to_pick().detail, "no target may take the request");
+}
+
+TEST_F(TargetsTest, ASourceThatHasSaidNothing) {
+    auto these = targets({});
+    EXPECT_TRUE(these.set({}, SourceState::pending, {}));
+    EXPECT_TRUE(these.endpoints()->is_pending());
+    EXPECT_EQ(these.endpoints()->nothing_to_pick().code, base::Code::no_endpoint);
+    EXPECT_TRUE(these.set({}, SourceState::failed, "connection refused"));
+    EXPECT_FALSE(these.endpoints()->is_pending());
+    EXPECT_EQ(these.endpoints()->nothing_to_pick().code, base::Code::no_endpoint);
+    EXPECT_EQ(these.endpoints()->nothing_to_pick().detail, "connection refused");
+    EXPECT_TRUE(these.set({{"10.0.0.1", 80, 1}}, SourceState::known, {}));
+    EXPECT_FALSE(these.endpoints()->is_pending());
+}
+
 TEST_F(TargetsTest, WhyThereIsNothingToPick) {
     auto these = targets({{"a.test", 80, 1}, {"b.test", 80, 1}});
     these.update("a.test", missing(State::not_found, "no such name"));

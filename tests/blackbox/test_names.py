@@ -4,10 +4,10 @@ import json
 import re
 import socket
 import subprocess
-import threading
 import time
 
 from harness import free_port, proxy_to
+from load import Load, moves_to
 from testing import Skip, check, equal, need, test, wait_until
 
 
@@ -217,34 +217,6 @@ upstreams: [{{name: up, targets: [{{target: "one.test:{first.port}", weight: 30}
     equal(second.requests[0].header("Host"), f"two.test:{first.port}", "Host is the target's name")
 
 
-class Load:
-    """A client that asks one request after the other, and what went wrong."""
-
-    def __init__(self, t, gateway):
-        self.client = t.client(gateway)
-        self.count = 0
-        self.failures = []
-        self.is_over = False
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while not self.is_over:
-            try:
-                status = self.client.get("/load").status
-            except Exception as error:  # any: it is reported
-                status = repr(error)
-            self.count += 1
-            if status != 200:
-                self.failures.append(status)
-                return
-
-    def end(self):
-        self.is_over = True
-        self.thread.join(10)
-        equal(self.failures, [], f"failures of {self.count} requests")
-
-
 @test
 def dns_services_with_ports_weights_and_priorities(t):
     names = NameServer(t)
@@ -286,32 +258,21 @@ def dns_services_change_under_load(t):
     names.serve("svc.test", [("n1.test", a.port, 0, 1)])
     gateway = t.gateway(service("svc.test", 1, "retries: 0, connect_timeout: 5000"), settings=names.settings)
     load = Load(t, gateway)
-
-    def moves_to(upstreams, others):
-        def has_moved():
-            for each in upstreams + others:
-                each.clear()
-            count = load.count
-            wait_until(lambda: load.count > count + 20 or load.failures, "the load goes on")
-            return all(each.requests for each in upstreams) and not any(each.requests for each in others) or load.failures
-        wait_until(has_moved, "the load moves")
-        equal(load.failures, [], "failures")
-
-    moves_to([a], [b, c, d, e])
+    moves_to(load, [a], [b, c, d, e])
     names.serve("svc.test", [("n1.test", a.port, 0, 1), ("n1.test", b.port, 0, 1), ("n2.test", c.port, 0, 1)])
-    moves_to([a, b, c], [d, e])
+    moves_to(load, [a, b, c], [d, e])
     names.serve("svc.test", [("n1.test", a.port, 9, 1), ("n1.test", b.port, 5, 1), ("n2.test", c.port, 5, 200)])
-    moves_to([b, c], [a, d, e])
+    moves_to(load, [b, c], [a, d, e])
     names.serve("svc.test", [("n3.test", d.port, 0, 1)])
-    moves_to([d], [a, b, c, e])
+    moves_to(load, [d], [a, b, c, e])
     names.records({**hosts, "n3.test": ["127.0.0.4"]})
     names.reread()
-    moves_to([e], [a, b, c, d])
+    moves_to(load, [e], [a, b, c, d])
     names.process.kill()
     names.process.wait(5)
     until = time.monotonic() + 2.5  # the records live one second
     wait_until(lambda: load.failures or time.monotonic() > until, "requests beyond the records' time")
-    moves_to([e], [a, b, c, d])
+    moves_to(load, [e], [a, b, c, d])
     load.end()
 
 

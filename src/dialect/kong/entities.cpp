@@ -165,6 +165,29 @@ void UpstreamLimits::check(schema::Checks& checks) const {
     if (max_pending > 0 && max_connections == 0) checks.field("max_pending", "says nothing without max_connections");
 }
 
+void Discovery::check(schema::Checks& checks) const {
+    if (checks.failed("type")) return;
+    struct Of {
+        std::string_view field;
+        std::string_view type;
+        bool is_required = false;
+    };
+    constexpr Of all[] = {{"address", "consul"},      {"service", "consul", true}, {"tags", "consul"},
+                          {"datacenter", "consul"},   {"namespace", "consul"},     {"partition", "consul"},
+                          {"passing_only", "consul"}, {"wait", "consul"},          {"path", "file", true},
+                          {"url", "http", true},      {"interval", "http"}};
+    for (const Of& each : all) {
+        if (each.type != type && checks.given(each.field))
+            checks.field(std::string(each.field), fmt::format("says nothing with type {}", type));
+        if (each.type == type && each.is_required && !checks.given(each.field))
+            checks.field(std::string(each.field), "required field missing");
+    }
+    if (type == "file" && checks.given("token")) checks.field("token", "says nothing with type file");
+    // Without its token a source may answer that there is nothing.
+    if (type != "file" && checks.given("token") && token.empty() && !checks.failed("token"))
+        checks.field("token", "is empty, or refers to a secret that is not there");
+}
+
 void Upstream::check(schema::Checks& checks) const {
     if (panic_threshold > 0 && healthchecks.threshold > 0)
         checks.field(

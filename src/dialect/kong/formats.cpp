@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "net/address.h"
+#include "net/fetch.h"
 
 namespace kong {
 namespace {
@@ -220,6 +221,12 @@ constinit const schema::Format cookie_name_format{"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$
 constinit const schema::Format ip_or_cidr_format{"", ip_or_cidr_fault};
 constinit const schema::Format upstream_name_format{"", upstream_name_fault};
 constinit const schema::Format vault_prefix_format{"^[a-z]([a-z0-9-]*[a-z0-9])?$", vault_prefix_fault};
+constinit const schema::Format http_url_format{"", [](std::string_view text) { return net::fault_of_url(text); }};
+constinit const schema::Format header_value_format{"^[\\x20-\\x7e]*$", [](std::string_view text) {
+                                                       bool is_plain = std::ranges::all_of(
+                                                           text, [](char c) { return c >= ' ' && c <= '~'; });
+                                                       return std::string(is_plain ? "" : "must be printable ASCII");
+                                                   }};
 constinit const schema::Format redirect_uri_format{"^[a-zA-Z][a-zA-Z0-9+.-]*://[^#]+$", redirect_uri_fault};
 
 bool is_host_name(std::string_view text) {

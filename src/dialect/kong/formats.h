@@ -32,6 +32,8 @@ extern const schema::Format ip_or_cidr_format;
 extern const schema::Format upstream_name_format;
 extern const schema::Format vault_prefix_format;
 extern const schema::Format redirect_uri_format;
+extern const schema::Format http_url_format;      // that we fetch: http or https, no user in it
+extern const schema::Format header_value_format;  // printable
 
 // The normal form that the router compares: %XX of unreserved bytes decoded, others in upper case, dot segments and
 // empty segments gone.

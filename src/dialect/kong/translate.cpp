@@ -74,6 +74,23 @@ gateway::HealthChecks health_checks_of(const Healthchecks& checks) {
     return out;
 }
 
+gateway::Discovery discovery_of(const Discovery& from) {
+    gateway::Discovery out;
+    using Type = gateway::Discovery::Type;
+    out.type = from.type == "consul" ? Type::consul : from.type == "http" ? Type::http : Type::file;
+    out.place = out.type == Type::consul ? from.address : out.type == Type::http ? from.url : from.path;
+    out.token = from.token;
+    out.interval = from.interval;
+    out.service = from.service;
+    out.tags = from.tags;
+    out.datacenter = from.datacenter;
+    out.name_space = from.name_space;
+    out.partition = from.partition;
+    out.passing_only = from.passing_only;
+    out.wait = from.wait;
+    return out;
+}
+
 gateway::OutlierDetection outlier_detection_of(const OutlierDetection& detection) {
     return {static_cast<std::uint32_t>(detection.consecutive_5xx),
             static_cast<std::uint32_t>(detection.consecutive_gateway_errors),
@@ -324,6 +341,7 @@ Loader::Parent Loader::add_upstream(File& file, const Node& node, const Parent& 
     if (const auto& slow = upstream.slow_start)
         out.slow_start = gateway::SlowStart{slow->window, slow->aggression, slow->min_weight_percent};
     out.panic_threshold = upstream.panic_threshold;
+    if (upstream.discovery) out.discovery = discovery_of(*upstream.discovery);
     out.limits = limits_of(upstream.limits);
     if (parent.type != nullptr) out.client_certificate = parent.id;
     out.tags = std::move(upstream.tags);

@@ -235,6 +235,48 @@ struct SlowStart {
     }
 };
 
+struct Discovery {
+    std::string type;
+    std::string address = "http://127.0.0.1:8500";
+    std::string service;
+    std::vector<std::string> tags;
+    std::string datacenter;
+    std::string name_space;
+    std::string partition;
+    bool passing_only = true;
+    Seconds wait{60};
+    std::string path;
+    std::string url;
+    Seconds interval{30};
+    std::string token;
+    static constexpr auto fields() {
+        using schema::field;
+        return schema::fields(
+            field("type", &Discovery::type, "What is asked: Consul's HTTP API, a file, or an HTTP endpoint.")
+                .required()
+                .one_of("consul", "file", "http"),
+            field("address", &Discovery::address, "consul: the agent.").matches(http_url_format),
+            field("service", &Discovery::service, "consul: the service whose instances are the targets."),
+            field("tags", &Discovery::tags, "consul: instances that have all of these."),
+            field("datacenter", &Discovery::datacenter, "consul: absent = the agent's own."),
+            field("namespace", &Discovery::name_space, "consul: of its Enterprise edition."),
+            field("partition", &Discovery::partition, "consul: of its Enterprise edition."),
+            field("passing_only", &Discovery::passing_only,
+                  "consul: false = instances whose checks warn as well, with their weight for that."),
+            field("wait", &Discovery::wait,
+                  "consul: how long the agent may hold a question back until something changes.")
+                .between(0.1, 600),
+            field("path", &Discovery::path, "file: a YAML or JSON list of targets, read again when it changes."),
+            field("url", &Discovery::url, "http: where a JSON list of targets is.").matches(http_url_format),
+            field("interval", &Discovery::interval, "http: time between two questions.").between(0.1, 86400),
+            field("token", &Discovery::token, "consul: X-Consul-Token; http: a bearer token.")
+                .secret()
+                .referenceable()
+                .matches(header_value_format));
+    }
+    void check(schema::Checks& checks) const;
+};
+
 struct Upstream {
     static constexpr std::string_view title = "upstream";
     static constexpr std::string_view description =
@@ -268,6 +310,7 @@ struct Upstream {
     std::optional<SlowStart> slow_start;
     UpstreamLimits limits;
     double panic_threshold = 0;
+    std::optional<Discovery> discovery;
     schema::Set<std::string> tags;
 
     static constexpr auto fields() {
@@ -319,6 +362,8 @@ struct Upstream {
                   "When less than this percent of the weight is in service, requests go to all targets, bad ones as "
                   "well; 0 = never. Our addition.")
                 .between(0, 100),
+            field("discovery", &Upstream::discovery,
+                  "Where further targets are found, besides those listed. Our addition."),
             tags_field<Upstream>());
     }
     void check(schema::Checks& checks) const;

@@ -123,7 +123,10 @@ void AresChannel::on_reply(void* argument, int status, int, unsigned char* bytes
         bool is_nothing = status == ARES_ENODATA || status == ARES_ENOTFOUND || status == ARES_EBADNAME;
         answer.kind = is_nothing ? Answer::Kind::nothing : Answer::Kind::failed;
         answer.detail = ares_strerror(status);
-        // Some servers answer no question for SRV at all; the operator can leave it out of dns_order.
+        // c-ares 1.18 says "connection refused" for a server's failure or refusal as well.
+        answer.is_declined = status == ARES_ECONNREFUSED || status == ARES_ESERVFAIL || status == ARES_EREFUSED ||
+                             status == ARES_ENOTIMP || status == ARES_EFORMERR;
+        // The operator can leave it out of dns_order.
         if (!is_nothing && pending->query.type == RecordType::srv) answer.detail = "SRV: " + answer.detail;
     }
     pending->channel->on_answer_(pending->query, std::move(answer));

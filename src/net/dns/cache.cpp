@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "net/dns/names.h"
 
@@ -34,6 +35,9 @@ bool is_local_address(const IpAddress& address) {
             : IpAddress::v4(std::uint32_t{bytes[12]} << 24 | bytes[13] << 16 | bytes[14] << 8 | bytes[15]);
     return std::any_of(blocks.begin(), blocks.end(), [&](const Cidr& block) { return block.contains(inner); });
 }
+// How long addresses serve of a name that may have services, which the servers will not say now.
+constexpr std::chrono::seconds longest_provisional{10};
+
 constexpr std::string_view refusal = "the DNS points at this host or its link (dns_rebind_protection)";
 
 // RFC 2782: the lowest number is the most preferred; the others are for when it cannot be reached at all.
@@ -192,7 +196,10 @@ std::optional<Query> Cache::next_query(Instant now) {
             erase(at, now);
             continue;
         }
-        if (entry.to_ask.empty()) entry.to_ask = types_for(key, entry);
+        if (entry.to_ask.empty()) {
+            entry.to_ask = types_for(key, entry);
+            entry.is_provisional = false;
+        }
         Query query{key.name, entry.to_ask.back(), key.is_service_host};
         entry.to_ask.pop_back();
         entry.is_asking = true;
@@ -226,7 +233,15 @@ std::vector<Finding> Cache::answered(const Query& query, Answer answer, Instant 
         settle(key, entry, now);
         return out;
     }
-    if (answer.kind == Answer::Kind::found) entry.last = query.type;
+    // Some servers decline what they do not know, and many names have no services: addresses will do, for a while.
+    if (answer.is_declined && query.type == RecordType::srv && entry.last != query.type && !entry.to_ask.empty()) {
+        entry.is_provisional = true;
+        settle(key, entry, now);
+        return out;
+    }
+    bool is_provisional = std::exchange(entry.is_provisional, false);
+    if (is_provisional) answer.ttl = std::min(answer.ttl, longest_provisional);
+    if (answer.kind == Answer::Kind::found && !is_provisional) entry.last = query.type;
     entry.to_ask.clear();
     if (answer.kind == Answer::Kind::found && !answer.services.empty()) {
         entry.fresh_until = later(now, time_to_live(answer));
@@ -377,7 +392,7 @@ std::vector<Finding> Cache::set_hosts(Hosts hosts, Instant now) {
             entry.fresh_until = never;
             set_services(key, entry, {}, now);
             if (is_told && !key.is_service_host) out.push_back({key.name, here, is_news});
-            if (is_news) to_gather.insert(to_gather.end(), entry.used_by.begin(), entry.used_by.end());
+            to_gather.insert(to_gather.end(), entry.used_by.begin(), entry.used_by.end());
         } else if (entry.is_local) {  // no longer listed: DNS is asked, and until it answers the old address serves
             entry.is_local = false;
             entry.fresh_until = now;

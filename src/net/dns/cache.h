@@ -43,6 +43,7 @@ struct Answer {
     std::chrono::seconds ttl{0};
     std::string detail;
     std::vector<ServiceRecord> services = {};  // of a query for srv
+    bool is_declined = false;                  // failed: a server said that it cannot or will not answer this
 };
 
 // The end of a look-up.
@@ -104,6 +105,7 @@ class Cache {
         RecordType last = RecordType::last;   // the type that answered before
         std::vector<ServiceRecord> services;  // what SRV said last; each host is an entry that this one watches
         Instant services_until = 0;           // how long they may serve, as stale ones too
+        bool is_provisional = false;          // SRV was declined in the look-up under way
         bool is_gathering = false;            // not every host's addresses are known yet
         std::vector<std::string> used_by;     // of a service's host: the names that have it
         std::list<Key>::iterator idle;        // in idle_, if nobody watches or waits

@@ -1,6 +1,7 @@
 // SRV records in the cache: hosts, priorities, weights, changes, and what keeps a name going while parts of it fail.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -144,6 +145,29 @@ TEST_F(ServicesTest, AFailureOfSrvEndsTheLookUp) {
     static_cast<void>(cache().watch("web.test", now));
     EXPECT_EQ(run(), Lines{"web.test: failed: no answer"});
     EXPECT_EQ(asked, Lines{"web.test SRV"});
+}
+
+TEST_F(ServicesTest, WhereSrvIsDeclinedAddressesServeForAWhile) {
+    dns["web.test SRV"] = failed();
+    dns["web.test SRV"].is_declined = true;
+    dns["web.test A"] = found({"10.0.0.1"}, 1000);
+    static_cast<void>(cache().watch("web.test", now));
+    EXPECT_EQ(run(), Lines{"web.test: 10.0.0.1"});
+    EXPECT_LE(cache().next_due(), now + 11 * second);
+    run_at(cache().next_due());
+    EXPECT_EQ(asked, (Lines{"web.test SRV", "web.test A"}));
+    dns["web.test SRV"] = services({{"n1.test", 80, 0, 1}});
+    dns["n1.test. A"] = found({"10.0.0.2"});
+    EXPECT_EQ(run_at(cache().next_due()), Lines{"web.test: n1.test=10.0.0.2:80*1"});
+    // Who has services is not asked for anything else because they cannot be had now.
+    dns["web.test SRV"] = failed();
+    dns["web.test SRV"].is_declined = true;
+    run_at(now + 11 * second);
+    EXPECT_EQ(known("web.test"), "n1.test=10.0.0.2:80*1");
+    EXPECT_EQ(std::ranges::count(asked, "web.test A"), 0);
+    dns["other.test SRV"] = dns["web.test SRV"];
+    static_cast<void>(cache().watch("other.test", now));
+    EXPECT_EQ(run(), Lines{"other.test: not found: no such name"});
 }
 
 TEST_F(ServicesTest, WhatComesAndGoesMovesNothingElse) {
@@ -309,6 +333,7 @@ TEST_F(ServicesTest, RandomLives) {
                 return services(records, static_cast<int>(random.below(10)));
             }
             Answer answers[] = {found({"1.1.1.1"}), found({"2.2.2.2", "127.0.0.1"}, 0), nothing(), failed()};
+            answers[3].is_declined = random.below(2) == 0;
             return answers[query.type == RecordType::srv ? 2 + random.below(2) : random.below(4)];
         };
         for (int step = 0; step < 400; ++step) {

@@ -507,7 +507,7 @@ TEST(Resolver, ConcurrentQuestionsForAName) {
     }
     release.set_value();
     for (auto& answer : answers) EXPECT_EQ(answer.get(), "10.0.0.1");
-    EXPECT_EQ(server.asked(), 1);
+    EXPECT_EQ(server.asked(), 2);  // SRV and A
 }
 
 TEST(Resolver, EndsWhileQuestionsAreOpen) {

@@ -33,7 +33,7 @@ class SimulatedResolver final : public Resolver {
     }
 
     // As by SRV records.
-    void set(std::string_view name, std::vector<ServiceAddress> services) {
+    void set_services(std::string_view name, std::vector<ServiceAddress> services) {
         Records records{Records::State::resolved, {}, {}, std::move(services)};
         for (const ServiceAddress& service : records.services) records.addresses.push_back(service.ip);
         set(name, std::move(records));
