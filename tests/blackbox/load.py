@@ -9,7 +9,8 @@ class Load:
     """A client that asks one request after the other, and what went wrong."""
 
     def __init__(self, t, gateway):
-        self.client = t.client(gateway)
+        self.connect = lambda: t.client(gateway)
+        self.client = self.connect()
         self.count = 0
         self.failures = []
         self.is_over = False
@@ -23,6 +24,8 @@ class Load:
             except Exception as error:  # any: it is reported
                 status = repr(error)
             self.count += 1
+            if self.count % 5000 == 0:  # before the gateway has had enough requests of one connection
+                self.client = self.connect()
             if status != 200:
                 self.failures.append(status)
                 return
