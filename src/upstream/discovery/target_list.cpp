@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 #include <variant>
 
 #include "net/dns/names.h"
@@ -95,11 +96,13 @@ base::Result<Target> parse_target(std::string_view text) {
 }
 
 void put_in_order(std::vector<Target>& targets) {
-    auto key = [](const Target& target) { return std::tie(target.host, target.port); };
-    std::stable_sort(targets.begin(), targets.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
-    targets.erase(
-        std::unique(targets.begin(), targets.end(), [&](const auto& a, const auto& b) { return key(a) == key(b); }),
-        targets.end());
+    // Of one that is listed twice, the higher weight.
+    auto before = [](const Target& a, const Target& b) {
+        return std::tie(a.host, a.port, b.weight) < std::tie(b.host, b.port, a.weight);
+    };
+    auto same = [](const Target& a, const Target& b) { return a.host == b.host && a.port == b.port; };
+    std::sort(targets.begin(), targets.end(), before);
+    targets.erase(std::unique(targets.begin(), targets.end(), same), targets.end());
 }
 
 base::Result<std::vector<Target>> parse_target_list(std::string_view text, ListForm form, const std::string& name) {
