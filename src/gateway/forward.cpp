@@ -38,8 +38,7 @@ Error lost_error(net::IoStatus status, const char* doing) {
 // TLS 1.3 tells only after the handshake what the server thinks of our certificate.
 Error lost_error(const Transaction& transaction, net::IoStatus status, const char* doing) {
     if (status == net::IoStatus::timed_out && transaction.core.loop.now() >= transaction.deadline)
-        return Error::upstream(Code::timed_out, Retry::never,
-                               std::string(doing) + ": the client's deadline has passed");
+        return Error::client(Code::timed_out, std::string(doing) + ": the client's deadline has passed", 504);
     if (const upstream::Http2Stream* stream = transaction.link->stream;
         stream != nullptr && status != net::IoStatus::timed_out) {
         if (stream->fate() == http2::Fate::unprocessed)
@@ -341,7 +340,8 @@ Task<Result<void>> read_response_head(Transaction& transaction, AttemptLog& log)
             if (received.status != net::IoStatus::ok) {
                 if (received.status == net::IoStatus::timed_out) {
                     core.metrics.add(Counter::upstream_timeouts);
-                    if (transaction.link->stream != nullptr) transaction.link->stream->cast_doubt();
+                    bool was_patient = core.loop.now() < transaction.deadline;
+                    if (was_patient && transaction.link->stream != nullptr) transaction.link->stream->cast_doubt();
                 }
                 co_return lost_error(transaction, received.status, "response head");
             }

@@ -88,6 +88,8 @@ TEST_F(Grpc, TheClientsDeadlineIsTheGatewaysToo) {
     client.send(call(1, true, {{"grpc-timeout", "300m"}}));
     EXPECT_TRUE(client.answer(1).has_ended);
     EXPECT_LE(now() - began, 1000);
+    EXPECT_EQ(client.answers[1].reset, -1);
+    EXPECT_EQ(client.answers[1].heads.size(), 1U);
     TestStream& stream = connections[0]->server.stream(1);
     EXPECT_TRUE(world().run_until([&] { return stream.was_closed; }, seconds(1)));
 }

@@ -59,6 +59,9 @@ upstream::Pool& pool_of(Transaction& transaction) {
     if (transaction.served_service().wire != Wire::http1 && limits_connections(live))
         owner = transaction.arena.join("|of ", live.spec().id);
     const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
+    // Who takes nothing but HTTP/2 does not share with those who may fall back.
+    if (const auto& tls = transaction.served_service().tls; tls && transaction.served_service().wire == Wire::http2)
+        owner = transaction.arena.join("|h2", owner);
     if (const auto& tls = transaction.served_service().tls)
         return transaction.core.pools.of(endpoint.address,
                                          transaction.arena.join(tls->trust, "|", server_name_for(transaction), owner));
@@ -220,6 +223,8 @@ Task<Result<void>> wait_for_stream(Transaction& transaction, AttemptLog& log, Li
             co_return base::success();
         }
         if (outcome.kind == Kind::failed) co_return std::move(*outcome.error);
+        if (outcome.kind == Kind::timed_out && core.loop.now() >= transaction.deadline)
+            co_return Error::client(Code::timed_out, "the client's deadline has passed", 504);
         if (outcome.kind == Kind::timed_out)
             co_return Error::upstream(Code::timed_out, Retry::always, "no room on any connection in time");
     }

@@ -239,6 +239,7 @@ void Http2Connection::lost() {
                                        : Fate::reset,
                        ErrorCode::internal_error);
     }
+    place_ = {};  // not in the way of those who try again
     for (Http2Stream* stream : streams) stream->tell();
     delete this;
 }

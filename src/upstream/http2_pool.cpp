@@ -133,7 +133,9 @@ void Http2Pool::serve_waiting() {
     if (failure_) {
         base::Error error = *std::exchange(failure_, std::nullopt);
         std::uint64_t attempt = attempts_;
-        while (first_ != nullptr && first_->attempt <= attempt) settle(*first_, {Kind::failed, nullptr, error});
+        // Those only who wait now: one that is told may wait again at once.
+        for (std::size_t left = waiting_count_; left > 0 && first_ != nullptr && first_->attempt <= attempt; --left)
+            settle(*first_, {Kind::failed, nullptr, error});
         return;
     }
     if (first_ == nullptr) {
@@ -142,7 +144,7 @@ void Http2Pool::serve_waiting() {
     }
     if (speaks_http1()) {
         std::uint64_t attempt = attempts_;
-        while (first_ != nullptr && first_->attempt <= attempt)
+        for (std::size_t left = waiting_count_; left > 0 && first_ != nullptr && first_->attempt <= attempt; --left)
             settle(*first_, {Kind::http1, std::exchange(http1_link_, nullptr), {}});
         return;
     }
