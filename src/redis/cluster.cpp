@@ -104,12 +104,7 @@ bool Cluster::issue_elsewhere(Call& call, Complaint complaint, std::string_view 
     }
     if (call.redirects_ >= settings_.cluster_max_redirections) return false;
     ++call.redirects_;
-    if (complaint == Complaint::try_again) {
-        if (line_.size() >= settings_.limits.commands) return false;
-        stand_in_line(call);
-        if (!line_timer_.is_armed()) line_timer_.arm(loop_.timers(), net::after(loop_.now(), try_again_after));
-        return true;
-    }
+    if (complaint == Complaint::try_again) return issue_later(call);
     std::optional<Redirection> redirection = read_redirection(error, members_[call.member_ - 1]->node);
     Number number = 0;
     if (!redirection || member_at(redirection->to, number) == nullptr) return false;
@@ -117,7 +112,15 @@ bool Cluster::issue_elsewhere(Call& call, Complaint complaint, std::string_view 
     if (complaint == Complaint::ask) return issue_asking(number, call);
     owners_[redirection->slot] = number;
     want_refresh();
-    return issue_at(number, call).ok();
+    // Until the new owner of a slot has been told, the old one sends there, and it sends back.
+    return call.redirects_ > most_at_once ? issue_later(call) : issue_at(number, call).ok();
+}
+
+bool Cluster::issue_later(Call& call) {
+    if (line_.size() >= settings_.limits.commands) return false;
+    stand_in_line(call);
+    if (!line_timer_.is_armed()) line_timer_.arm(loop_.timers(), net::after(loop_.now(), try_again_after));
+    return true;
 }
 
 // ASKING holds for the command behind it only: the two may not be parted.

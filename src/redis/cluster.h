@@ -21,6 +21,7 @@ class Cluster final : public Route, ConnectionListener {
   public:
     static constexpr net::Milliseconds least_between_refreshes{500};
     static constexpr net::Milliseconds try_again_after{20};
+    static constexpr unsigned most_at_once = 2;  // redirections that are followed without a pause
 
     Cluster(net::Loop& loop, const Settings& settings, const Surroundings& surroundings, Counters& counters,
             std::uint64_t seed);
@@ -52,6 +53,7 @@ class Cluster final : public Route, ConnectionListener {
     [[nodiscard]] Number any_member();
     base::Result<void> issue_at(Number number, Call& call);
     bool issue_asking(Number number, Call& call);
+    bool issue_later(Call& call);
 
     void stand_in_line(Call& call);
     template <typename Function>

@@ -175,6 +175,18 @@ TEST_P(ClusterTest, RedirectionsWithoutEndAreNotFollowed) {
     EXPECT_EQ(cluster->count("INCR"), 7u);
 }
 
+TEST_P(ClusterTest, NodesThatSendToEachOtherAreAskedAgainAMomentLater) {
+    begin(2);
+    ASSERT_EQ(world.say({"INCR", "key"}).text(), "1");
+    net::Instant told = world.loop.now() + 30;
+    cluster->intercept = [&](auto& session, const Words& words) -> std::optional<std::string> {
+        if (words[0] != "INCR" || world.loop.now() >= told) return std::nullopt;
+        std::uint16_t other = session.socket->remote().port % 2;
+        return "-MOVED " + std::to_string(slot_of("key")) + " 127.0.0.1:" + std::to_string(7000 + other) + "\r\n";
+    };
+    EXPECT_EQ(world.say({"INCR", "key"}).text(), "2");
+}
+
 TEST_P(ClusterTest, ASlotOnItsWayIsFoundOnBothSides) {
     begin(2);
     ASSERT_EQ(world.say({"SET", "{tag}old", "1"}).text(), "OK");
