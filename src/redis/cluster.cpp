@@ -119,7 +119,8 @@ bool Cluster::issue_elsewhere(Call& call, Complaint complaint, std::string_view 
 bool Cluster::issue_later(Call& call) {
     if (line_.size() >= settings_.limits.commands) return false;
     stand_in_line(call);
-    if (!line_timer_.is_armed()) line_timer_.arm(loop_.timers(), net::after(loop_.now(), try_again_after));
+    if (!line_timer_.is_armed())
+        line_timer_.arm(loop_.timers(), net::after(loop_.now(), try_again_after * call.redirects_));
     return true;
 }
 

@@ -20,8 +20,8 @@ namespace redis {
 class Cluster final : public Route, ConnectionListener {
   public:
     static constexpr net::Milliseconds least_between_refreshes{500};
-    static constexpr net::Milliseconds try_again_after{20};
-    static constexpr unsigned most_at_once = 2;  // redirections that are followed without a pause
+    static constexpr net::Milliseconds try_again_after{20};  // longer each time
+    static constexpr unsigned most_at_once = 2;              // redirections that are followed without a pause
 
     Cluster(net::Loop& loop, const Settings& settings, const Surroundings& surroundings, Counters& counters,
             std::uint64_t seed);
