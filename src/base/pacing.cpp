@@ -1,5 +1,6 @@
 #include "base/pacing.h"
 
+#include <algorithm>
 #include <ctime>
 #include <thread>
 

@@ -45,8 +45,8 @@ std::string text_of(const schema::Problems& problems, const std::vector<std::str
     return schema::print_human(problems, files);
 }
 
-// Runs work that may take long beside the serving threads, and gives way to them. A thread of its own, since a process
-// may not take its priority back, and a successor is forked from the control thread.
+// Runs work that may take long beside the serving threads, and gives way to them by resting. On a thread of its own, so
+// that what a document allocates does not come from the main thread's heap.
 template <typename Work>
 void give_way(Work work) {
     std::thread([&] {

@@ -59,12 +59,12 @@ upstream::Pool& pool_of(Transaction& transaction) {
     if (transaction.served_service().wire != Wire::http1 && limits_connections(live))
         owner = transaction.arena.join("|of ", live.spec().id);
     const upstream::Endpoint& endpoint = transaction.endpoints->balancer->endpoint(transaction.endpoint);
-    // Who takes nothing but HTTP/2 does not share with those who may fall back.
-    if (const auto& tls = transaction.served_service().tls; tls && transaction.served_service().wire == Wire::http2)
-        owner = transaction.arena.join("|h2", owner);
-    if (const auto& tls = transaction.served_service().tls)
-        return transaction.core.pools.of(endpoint.address,
-                                         transaction.arena.join(tls->trust, "|", server_name_for(transaction), owner));
+    if (const auto& tls = transaction.served_service().tls) {
+        // Who takes nothing but HTTP/2 does not share with those who may fall back.
+        std::string_view wire = transaction.served_service().wire == Wire::http2 ? "|h2" : "";
+        return transaction.core.pools.of(
+            endpoint.address, transaction.arena.join(tls->trust, "|", server_name_for(transaction), wire, owner));
+    }
     if (!owner.empty()) return transaction.core.pools.of(endpoint.address, owner);
     upstream::Pool*& pool = transaction.endpoints->pools[transaction.endpoint];
     if (pool == nullptr) pool = &transaction.core.pools.of(endpoint.address);
